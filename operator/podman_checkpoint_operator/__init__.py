@@ -1,0 +1,1 @@
+"""Podman Checkpoint Operator: save and restore running Podman containers by ``kubectl apply``."""

@@ -1,0 +1,30 @@
+"""Public names of the API group, and the agent's private ones. Changing one breaks users."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+GROUP: Final = "podman-checkpoint.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+
+class Resource(NamedTuple):
+    """How the API server and people call one kind."""
+
+    kind: str
+    plural: str
+    singular: str
+    short: str
+
+
+CHECKPOINTS: Final = Resource(
+    "ContainerCheckpoint", "containercheckpoints", "containercheckpoint", "cckpt"
+)
+RESTORES: Final = Resource("ContainerRestore", "containerrestores", "containerrestore", "crst")
+
+# The agent's own marks on objects. Another operator on kopf must not share them: an agent removes a
+# finalizer of this name from every object that its filters do not match.
+FINALIZER: Final = f"{GROUP}/agent"
+ANNOTATION_PREFIX: Final = f"agent.{GROUP}"
+REPORTING_COMPONENT: Final = f"{GROUP}/node-agent"

@@ -1,0 +1,45 @@
+"""Running programs: one place, so that a failure always shows the command and what it said."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+
+class CommandFailed(RuntimeError):
+    """A program ended with an error; the message holds its output."""
+
+    def __init__(self, argv: Sequence[str], code: int, output: str) -> None:
+        super().__init__(f"{' '.join(argv)}: exit status {code}\n{output.strip()}")
+        self.code = code
+        self.output = output
+
+
+def run(
+    *argv: str | Path,
+    check: bool = True,
+    stdin: str | bytes | IO[bytes] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end and return what it printed, as text.
+
+    Raises:
+        CommandFailed: if ``check`` and the exit status is not zero.
+    """
+    words = [str(word) for word in argv]
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    source = {"input": data} if isinstance(data, bytes) else {"stdin": data or subprocess.DEVNULL}
+    done = subprocess.run(  # type: ignore[call-overload]
+        words, capture_output=True, env=env, cwd=cwd, timeout=timeout, check=False, **source
+    )
+    result = subprocess.CompletedProcess(
+        words, done.returncode, done.stdout.decode(errors="replace"),
+        done.stderr.decode(errors="replace"),
+    )
+    if check and result.returncode:
+        raise CommandFailed(words, result.returncode, result.stdout + result.stderr)
+    return result
