@@ -1,0 +1,164 @@
+"""The lab's control plane: a real kube-apiserver with etcd, as two processes of this machine.
+
+The API server listens on the bridge, where the hosts reach it. Authorization is RBAC, as in any
+cluster; there is no controller manager, so nothing collects what a deleted owner leaves behind.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import time
+from typing import TYPE_CHECKING, Final
+
+import yaml
+
+from . import network, paths, pki, tools
+from .kubectl import apply, kubectl
+from .processes import Daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PORT: Final = 6443
+SERVER: Final = f"https://{paths.GATEWAY}:{PORT}"
+NODES: Final = ("host-a", "host-b", "host-v")
+"""Every host has a Node object, to which its agent's token is bound."""
+
+_ETCD_ADDRESS: Final = f"127.{paths.SUBNET.removeprefix('10.')}.1"
+"""A loopback address of this lab's own: etcd asks for no credentials, so no host may reach it."""
+
+_ETCD: Final = Daemon("etcd")
+_API_SERVER: Final = Daemon("kube-apiserver")
+_PKI: Final = paths.STATE / "pki"
+_PATIENCE: Final = 60
+"""Seconds until a program counts as hung; both take about three."""
+
+
+class ControlPlaneError(RuntimeError):
+    """A program of the control plane did not start."""
+
+
+def up() -> None:
+    """Start what does not run, and apply the project's CRDs and manifests.
+
+    Safe to repeat: a control plane that runs keeps running, and one that was killed comes back
+    with its objects.
+    """
+    programs = tools.find()
+    network.ensure_bridge()
+    authority = pki.ensure(_PKI, address=paths.GATEWAY)
+    _start_etcd(programs)
+    _start_api_server(programs, authority)
+    _write_kubeconfig(authority)
+    _wait_until_ready()
+    _apply_project()
+
+
+def down() -> None:
+    """Stop the control plane and delete its data. The bridge stays: hosts may still need it."""
+    for daemon in (_API_SERVER, _ETCD):
+        daemon.stop()
+    paths.KUBECONFIG.unlink(missing_ok=True)
+    for folder in (_PKI, paths.STATE / "etcd"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_ready() -> bool:
+    """Whether the API server answers, etcd included."""
+    if _API_SERVER.pid() is None or not paths.KUBECONFIG.exists():
+        return False
+    return kubectl("get", "--raw=/readyz", check=False, timeout=10).returncode == 0
+
+
+def _start_etcd(programs: tools.Tools) -> None:
+    if _ETCD.pid() is None:
+        clients, peers = (f"http://{_ETCD_ADDRESS}:{port}" for port in (2379, 2380))
+        _ETCD.start(
+            programs.etcd,
+            f"--data-dir={paths.STATE / 'etcd'}",
+            f"--listen-client-urls={clients}",
+            f"--advertise-client-urls={clients}",
+            f"--listen-peer-urls={peers}",
+            f"--initial-advertise-peer-urls={peers}",
+            f"--initial-cluster=default={peers}",
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        )
+
+
+def _start_api_server(programs: tools.Tools, keys: pki.Pki) -> None:
+    if _API_SERVER.pid() is None:
+        _API_SERVER.start(
+            programs.kube_apiserver,
+            f"--etcd-servers=http://{_ETCD_ADDRESS}:2379",
+            f"--bind-address={paths.GATEWAY}",
+            f"--advertise-address={paths.GATEWAY}",
+            f"--secure-port={PORT}",
+            f"--cert-dir={_PKI}",
+            f"--tls-cert-file={keys.server.certificate}",
+            f"--tls-private-key-file={keys.server.key}",
+            f"--client-ca-file={keys.authority.certificate}",
+            "--authorization-mode=RBAC",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={keys.tokens.certificate}",
+            f"--service-account-signing-key-file={keys.tokens.key}",
+            "--service-cluster-ip-range=10.0.0.0/24",
+        )
+
+
+def _wait_until_ready() -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not is_ready():
+        ended = [daemon for daemon in (_ETCD, _API_SERVER) if daemon.pid() is None]
+        if ended or time.monotonic() > deadline:
+            daemon, problem = (ended[0], "ended") if ended else (_API_SERVER, "is not ready")
+            raise ControlPlaneError(
+                f"{daemon.name} {problem}; its log {daemon.log_file} ends with:\n"
+                f"{daemon.last_words()}\n"
+                "If its data is damaged, './lab down' removes it and './lab up' starts anew."
+            )
+        time.sleep(0.1)
+
+
+def _write_kubeconfig(keys: pki.Pki) -> None:
+    config = kubeconfig(
+        user={
+            "client-certificate-data": _base64(keys.admin.certificate),
+            "client-key-data": _base64(keys.admin.key),
+        }
+    )
+    partial = paths.KUBECONFIG.with_suffix(".new")
+    partial.touch(mode=0o600)
+    partial.write_text(config)
+    partial.rename(paths.KUBECONFIG)
+
+
+def kubeconfig(*, user: Mapping[str, str]) -> str:
+    """A kubeconfig file's text, for whoever has these credentials; complete in itself."""
+    cluster = {
+        "server": SERVER,
+        "certificate-authority-data": _base64(_PKI / "authority.crt"),
+    }
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "lab", "cluster": cluster}],
+        "users": [{"name": "lab", "user": dict(user)}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+        "current-context": "lab",
+    }
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def _base64(file: Path) -> str:
+    return base64.b64encode(file.read_bytes()).decode()
+
+
+def _apply_project() -> None:
+    crds = str(paths.CHECKOUT / "crds")
+    kubectl("apply", "--server-side", "--filename", crds)
+    kubectl("wait", "--for=condition=Established", "--filename", crds)
+    kubectl("apply", "--server-side", "--kustomize", str(paths.CHECKOUT / "manifests" / "base"))
+    apply(*({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}} for name in NODES))

@@ -1,0 +1,45 @@
+"""The lab's kubectl, as its administrator."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from . import paths, tools
+from .shell import run
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping
+
+
+def kubectl(
+    *args: str, stdin: str | None = None, check: bool = True, timeout: float | None = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run kubectl to its end against the lab's API server.
+
+    Raises:
+        CommandFailed: if ``check`` and kubectl fails; the message holds what it said.
+    """
+    return run(*argv(*args), env=environment(), stdin=stdin, check=check, timeout=timeout)
+
+
+def apply(*objects: Mapping[str, Any]) -> None:
+    """Apply objects, given as in their manifests."""
+    items = {"apiVersion": "v1", "kind": "List", "items": objects}
+    kubectl("apply", "--server-side", "--filename=-", stdin=json.dumps(items))
+
+
+def argv(*args: str) -> list[str]:
+    """The command line of the lab's kubectl; run it with :func:`environment`."""
+    return [str(tools.find().kubectl), *args]
+
+
+def environment() -> dict[str, str]:
+    """This process's environment with the lab's kubeconfig, and a discovery cache within the lab.
+
+    A cache in the home folder would outlive the lab and tell the next one of types it lacks.
+    """
+    cache = paths.STATE / "kubectl"
+    return {**os.environ, "KUBECONFIG": str(paths.KUBECONFIG), "KUBECACHEDIR": str(cache)}

