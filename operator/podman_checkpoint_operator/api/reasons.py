@@ -1,4 +1,4 @@
-"""The one vocabulary of condition types, reasons and diagnosis causes; documented in docs/reasons.md.
+"""The one vocabulary of condition types, reasons and causes; documented in docs/reasons.md.
 
 A failed condition carries the cause as its reason, so that ``kubectl get`` names it in a column.
 """
