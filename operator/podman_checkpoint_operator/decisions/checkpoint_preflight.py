@@ -1,0 +1,181 @@
+"""The traps of a checkpoint: what cannot be dumped, and what dumps but cannot be restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..api.reasons import Cause
+from .facts import Container, Host, Processes, Space, State
+from .preflight import Check, failed, listed, passed, size, version, warned
+
+# CRIU before 4.2 asks for a socket option that the kernel removed in 6.16.
+_SOCKET_OPTION_KERNEL: Final = (6, 16)
+_SOCKET_OPTION_CRIU: Final = (4, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the spec asks for, as far as the checks depend on it."""
+
+    leave_running: bool
+    archive: bool
+    tcp_established: bool
+    file_locks: bool
+    ignore_root_fs: bool
+
+
+def container_checks(container: Container, wanted: Wanted) -> Iterator[Check]:
+    """Checks that need no more than Podman's description of the container."""
+    if container.state is State.RUNNING:
+        yield passed("Running", f"container {container.name} is running")
+    else:
+        yield failed(
+            "Running",
+            f"container {container.name} is {container.state}",
+            Cause.CONTAINER_NOT_RUNNING,
+            "Only a running container can be checkpointed: start it, or unpause it, and create a"
+            " new ContainerCheckpoint",
+        )
+    if container.auto_remove and not wanted.leave_running:
+        yield failed(
+            "RemovedOnExit",
+            "the container was started with --rm: Podman would remove it when it stops",
+            Cause.REMOVED_ON_EXIT,
+            "Set spec.leaveRunning: true and spec.archive, or run the container without --rm",
+        )
+    if container.user_namespace:
+        yield failed(
+            "UserNamespace",
+            "the container has a user namespace of its own; it could not be restored",
+            Cause.USER_NAMESPACE,
+            "Run the container without --uidmap, --gidmap and --userns",
+        )
+    if container.exec_sessions:
+        yield warned(
+            "ExecSessions",
+            f"{len(container.exec_sessions)} podman exec sessions (health checks are such) are not"
+            " part of a checkpoint",
+            "If the checkpoint fails with ExternalUnixSocket, end them first",
+        )
+
+
+def mount_checks(container: Container, symlinks: Sequence[Path], *, archive: bool) -> Iterator[Check]:
+    """Checks of what is mounted into the container; ``symlinks`` are the sources that are links."""
+    if symlinks:
+        yield failed(
+            "MountSources",
+            f"the source of a mount is a symbolic link: {listed(symlinks)}; the container could be"
+            " checkpointed but not restored",
+            Cause.SYMLINKED_MOUNT_SOURCE,
+            "Run the container with the link's target as the source: realpath SOURCE tells it",
+        )
+    binds = [mount.source for mount in container.mounts if mount.type == "bind"]
+    if archive and binds:
+        yield warned(
+            "BindMounts",
+            f"the content of bind mounts is not in the archive: {listed(binds)}",
+            "It must be there on the host that restores the archive",
+        )
+
+
+def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Check]:
+    """Checks of what the host can do."""
+    if host.rootless:
+        yield failed(
+            "Rootful",
+            "this Podman runs rootless; CRIU needs root",
+            Cause.ROOTLESS,
+            "Point the agent at the rootful socket: PODMAN_CHECKPOINT_PODMAN_URL",
+        )
+    yield _criu_check(host)
+    if container.runtime == "crun" and not host.runtime_supports_criu:
+        yield failed(
+            "Runtime",
+            f"crun {host.runtime_version.split()[0]} was built without CRIU",
+            Cause.RUNTIME_WITHOUT_CRIU,
+            "Install a crun with +CRIU in crun --version, or runc",
+        )
+    if container.init and host.init_path:
+        yield failed(
+            "Init",
+            f"--init mounts {host.init_path}, which is a symbolic link; the container could be"
+            " checkpointed but not restored",
+            Cause.SYMLINKED_INIT,
+            "Set init_path in containers.conf to the link's target and create the container anew",
+        )
+    if wanted.leave_running and host.cgroup_version != "v2":
+        yield failed(
+            "Freezer",
+            f"the host has cgroups {host.cgroup_version}; a running container is frozen through v2",
+            Cause.CANNOT_FREEZE,
+            "Boot the host with cgroup v2, or set spec.leaveRunning: false",
+        )
+    if wanted.archive and not wanted.ignore_root_fs and container.upper is None:
+        yield failed(
+            "StorageDriver",
+            f"the file system of a container on storage driver {container.storage_driver} cannot be"
+            " captured",
+            Cause.UNSUPPORTED_STORAGE_DRIVER,
+            "Use the overlay driver, or set spec.ignoreRootFS: true",
+        )
+
+
+def _criu_check(host: Host) -> Check:
+    if not host.criu_version:
+        return failed(
+            "CRIU",
+            "CRIU is not installed on the host",
+            Cause.RUNTIME_WITHOUT_CRIU,
+            "Install criu 4.2 or newer on the host",
+        )
+    if (
+        version(host.kernel_version) >= _SOCKET_OPTION_KERNEL
+        and version(host.criu_version) < _SOCKET_OPTION_CRIU
+    ):
+        return warned(
+            "CRIU",
+            f"CRIU {host.criu_version} cannot save sockets on kernel {host.kernel_version}",
+            "Install CRIU 4.2 or newer, which this kernel needs",
+        )
+    return passed("CRIU", f"CRIU {host.criu_version} on kernel {host.kernel_version}")
+
+
+def process_checks(processes: Processes, wanted: Wanted) -> Iterator[Check]:
+    """Checks of what the processes hold."""
+    connections = processes.established_tcp
+    if connections and not wanted.tcp_established:
+        yield failed(
+            "TCPConnections",
+            f"{len(connections)} established TCP connections: {listed(connections)}",
+            Cause.TCP_ESTABLISHED,
+            "Set spec.tcpEstablished: true here and in the restore, or close them",
+        )
+    else:
+        yield passed("TCPConnections", f"{len(connections)} established")
+    if processes.file_locks and not wanted.file_locks:
+        yield failed(
+            "FileLocks",
+            f"the container's processes hold file locks: {listed(processes.file_locks, most=1)}",
+            Cause.FILE_LOCKS,
+            "Set spec.fileLocks: true here and in the restore",
+        )
+    else:
+        yield passed("FileLocks", f"{len(processes.file_locks)} held")
+
+
+def space_checks(spaces: Sequence[Space]) -> Iterator[Check]:
+    """Checks that every file system written to has room for what is written there."""
+    for space in spaces:
+        needs = f"{size(space.needed_bytes)} needed, {size(space.free_bytes)} free at {space.path}"
+        if space.needed_bytes > space.free_bytes:
+            yield failed(
+                "DiskSpace",
+                f"not enough space for {space.purpose}: {needs}",
+                Cause.NO_SPACE,
+                f"Free {size(space.needed_bytes - space.free_bytes)} or more on that file system",
+            )
+        else:
+            yield passed("DiskSpace", f"{space.purpose}: {needs}")

@@ -1,0 +1,142 @@
+"""What was observed of a host and a container: the input of every rule.
+
+Paths are as the host sees them; the agent may see them below a prefix (its ``HOST_ROOT``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+
+class State(StrEnum):
+    """Podman's container states that rules distinguish."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    EXITED = "exited"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A bind mount or a named volume of a container."""
+
+    type: str
+    source: Path
+    destination: Path
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container as Podman reports it."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    runtime: str
+    state: State
+    pid: int
+    started_at: datetime
+    finished_at: datetime
+    bundle: Path
+    """``.../overlay-containers/<ID>/userdata``: CRIU's images and logs are in and below it."""
+    storage_driver: str
+    upper: Path | None
+    """The writable layer of the overlay; None for other storage drivers."""
+    lowers: tuple[Path, ...]
+    mounts: tuple[Mount, ...]
+    auto_remove: bool
+    init: bool
+    user_namespace: bool
+    pod: str
+    annotations: Mapping[str, str]
+    exec_sessions: tuple[str, ...]
+    restored: bool = False
+    """Podman's flag of the current run; it does not survive a reboot."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """One Podman host, as far as checkpoints depend on it."""
+
+    podman_version: str
+    criu_version: str
+    """Empty when CRIU is not installed."""
+    kernel_version: str
+    architecture: str
+    runtime: str
+    runtime_version: str
+    rootless: bool
+    cgroup_version: str
+    graph_root: Path
+    storage_driver: str
+    init_path: Path | None = None
+
+    @property
+    def runtime_supports_criu(self) -> bool:
+        """Whether the OCI runtime was built with CRIU; only crun says so in its version."""
+        return self.runtime != "crun" or "+CRIU" in self.runtime_version
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A deleted file that a process still holds open or mapped: CRIU calls it a ghost file."""
+
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Processes:
+    """What the container's processes hold, read from ``/proc`` before the container is touched."""
+
+    pids: tuple[int, ...] = ()
+    resident_bytes: int = 0
+    ghost_files: tuple[OpenFile, ...] = ()
+    established_tcp: tuple[str, ...] = ()
+    """``local -> remote`` of each established TCP connection."""
+    file_locks: tuple[str, ...] = ()
+    """The lines of ``/proc/locks`` that belong to them."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Free bytes of a file system that an operation writes to, and what it needs there."""
+
+    purpose: str
+    path: Path
+    free_bytes: int
+    needed_bytes: int
+
+
+@dataclass(frozen=True)
+class StoredCheckpoint:
+    """CRIU's images in the bundle, where Podman keeps the state of a stopped container."""
+
+    complete: bool
+    """``inventory.img`` is there and, where the log was kept, it says that the dump finished."""
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a restore finds on its host; the names are those that the restored container will use."""
+
+    container_by_name: Container | None = None
+    container_by_id: Container | None = None
+    image_present: bool = True
+    image_tag_matches: bool = True
+    missing_networks: tuple[str, ...] = ()
+    existing_volumes: tuple[str, ...] = ()
+    missing_mount_sources: tuple[Path, ...] = ()
+    symlinked_mount_sources: tuple[Path, ...] = ()
+    busy_ports: tuple[str, ...] = ()
+    spaces: tuple[Space, ...] = field(default=())

@@ -1,0 +1,97 @@
+"""Look before you freeze: what can be known to fail is found before the container is touched.
+
+Each function judges facts and returns its checks in a fixed order, passed ones too, for
+``status.preflight``. The first failed one explains why the operation was not begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..api.reasons import Cause
+from .failures import OperationFailed
+
+Result = Literal["Pass", "Warn", "Fail"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding; ``cause`` and ``remedy`` are set where it is not a pass."""
+
+    name: str
+    result: Result
+    message: str
+    cause: Cause = Cause.UNKNOWN
+    remedy: str = ""
+
+    def as_status(self) -> dict[str, str]:
+        """The entry of ``status.preflight``."""
+        message = f"{self.message}. {self.remedy}" if self.remedy else self.message
+        return {"check": self.name, "result": self.result, "message": message}
+
+
+def passed(name: str, message: str) -> Check:
+    """Nothing stands in the way."""
+    return Check(name, "Pass", message)
+
+
+def warned(name: str, message: str, remedy: str) -> Check:
+    """The operation goes on; the user should know."""
+    return Check(name, "Warn", message, remedy=remedy)
+
+
+def failed(name: str, message: str, cause: Cause, remedy: str) -> Check:
+    """The operation would fail or lose something."""
+    return Check(name, "Fail", message, cause, remedy)
+
+
+def require(checks: Iterable[Check]) -> None:
+    """Raise for the first failed check.
+
+    Raises:
+        OperationFailed: with the check's cause, message and remedy.
+    """
+    for check in checks:
+        if check.result == "Fail":
+            raise OperationFailed(check.cause, check.message, check.remedy)
+
+
+def listed(items: Iterable[object], *, most: int = 3) -> str:
+    """``a, b, c and 4 more``: enough to act on, in one line."""
+    words = [str(item) for item in items]
+    more = len(words) - most
+    return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def size(count: int) -> str:
+    """Bytes for people, in binary units."""
+    value = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def version(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version: ``6.18.44-amd64`` is (6, 18, 44)."""
+    return tuple(_leading_numbers(text))
+
+
+def _leading_numbers(text: str) -> Iterator[int]:
+    for part in text.split("."):
+        digits = "".join(_leading_digits(part))
+        if not digits:
+            return
+        yield int(digits)
+        if digits != part:
+            return
+
+
+def _leading_digits(text: str) -> Iterator[str]:
+    for character in text:
+        if not character.isdigit():
+            return
+        yield character

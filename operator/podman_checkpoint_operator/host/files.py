@@ -1,0 +1,82 @@
+"""Files of the host: durable writes, sizes and free space."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def below(root: Path, path: Path) -> Path:
+    """Return where the agent sees a path of the host."""
+    return root / path.relative_to("/")
+
+
+def replace_file(path: Path, content: bytes, *, mode: int) -> None:
+    """Replace a file so that after a crash the old or the new content is there, whole."""
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.rename(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file_systems(paths: Iterable[Path]) -> None:
+    """Write everything that is cached for the file systems of these paths, each once.
+
+    Neither CRIU nor Podman syncs what it writes; until this returns, a power cut would take it.
+    """
+    seen: set[int] = set()
+    for path in paths:
+        with suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                device = os.fstat(descriptor).st_dev
+                if device not in seen and _LIBC.syncfs(descriptor):
+                    code = ctypes.get_errno()
+                    raise OSError(code, os.strerror(code), str(path))
+                seen.add(device)
+            finally:
+                os.close(descriptor)
+
+
+def tree_bytes(path: Path) -> int:
+    """Return the bytes that a tree occupies on disk, not counting what cannot be read."""
+    total = 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+    return total
+
+
+def free_bytes(path: Path) -> int:
+    """Return what can still be written at a path, which need not exist yet."""
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    return shutil.disk_usage(existing).free
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file or a tree, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

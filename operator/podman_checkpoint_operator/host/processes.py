@@ -1,0 +1,121 @@
+"""What a container's processes hold open, read from ``/proc`` while they run.
+
+CRIU would find the same, but only after the container was stopped or frozen. Reading it first lets the
+ghost limit be right at the first attempt, and lets a checkpoint that cannot succeed be refused before
+the container is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ..decisions.facts import OpenFile, Processes
+
+_DELETED: Final = " (deleted)"
+# Kernel objects that look like deleted files; CRIU saves them in other ways than as ghost files.
+_NOT_FILES: Final = ("/memfd:", "/SYSV", "/[aio]", "/dev/zero", "/anon_hugepage", "/i915")
+_ESTABLISHED: Final = "01"
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+def look_at(*, proc: Path, cgroup: Path) -> Processes:
+    """Return what the processes of a container's cgroup hold.
+
+    Processes and descriptors that vanish meanwhile are left out: the container runs.
+
+    Args:
+        proc: the host's ``/proc``.
+        cgroup: directory of the container's cgroup.
+    """
+    pids = tuple(sorted(_pids(cgroup)))
+    ghosts: dict[tuple[int, int], OpenFile] = {}
+    sockets: set[int] = set()
+    for pid in pids:
+        for link, target in _open_files(proc / str(pid)):
+            if target.startswith("socket:["):
+                sockets.add(int(target[8:-1]))
+            elif target.endswith(_DELETED) and not target.startswith(_NOT_FILES):
+                _add_ghost(ghosts, link, target.removesuffix(_DELETED))
+    return Processes(
+        pids=pids,
+        resident_bytes=sum(_resident(proc / str(pid)) for pid in pids),
+        ghost_files=tuple(ghosts.values()),
+        established_tcp=tuple(_established(proc, pids, sockets)),
+        file_locks=tuple(_locks(proc, pids)),
+    )
+
+
+def _pids(cgroup: Path) -> Iterator[int]:
+    for folder, _, _ in os.walk(cgroup):
+        with suppress(OSError):
+            yield from map(int, Path(folder, "cgroup.procs").read_text().split())
+
+
+def _open_files(process: Path) -> Iterator[tuple[Path, str]]:
+    for folder in ("fd", "map_files"):
+        with suppress(OSError):
+            for name in os.listdir(process / folder):
+                link = process / folder / name
+                with suppress(OSError):
+                    yield link, os.readlink(link)
+
+
+def _add_ghost(ghosts: dict[tuple[int, int], OpenFile], link: Path, path: str) -> None:
+    with suppress(OSError):
+        status = link.stat()
+        if stat.S_ISREG(status.st_mode) and not status.st_nlink:
+            # CRIU compares allocated blocks (apparent size before 4.0); the larger serves both.
+            size = max(status.st_size, status.st_blocks * 512)
+            ghosts[status.st_dev, status.st_ino] = OpenFile(path, size)
+
+
+def _resident(process: Path) -> int:
+    with suppress(OSError, IndexError):
+        return int((process / "statm").read_text().split()[1]) * _PAGE
+    return 0
+
+
+def _established(proc: Path, pids: tuple[int, ...], sockets: set[int]) -> Iterator[str]:
+    """Established TCP connections of these processes' own sockets, not of the whole network."""
+    seen: set[int] = set()
+    for pid in pids:
+        for table in ("tcp", "tcp6"):
+            with suppress(OSError):
+                for line in (proc / str(pid) / "net" / table).read_text().splitlines()[1:]:
+                    fields = line.split()
+                    inode = int(fields[9])
+                    if fields[3] == _ESTABLISHED and inode in sockets and inode not in seen:
+                        seen.add(inode)
+                        yield f"{_address(fields[1])} -> {_address(fields[2])}"
+        if sockets <= seen:
+            return
+
+
+def _address(text: str) -> str:
+    """Read the kernel's ``0100007F:1538``: words in host order, port in hexadecimal."""
+    words, port = text.split(":")
+    raw = b"".join(
+        struct.pack("=I", int(words[i : i + 8], 16)) for i in range(0, len(words), 8)
+    )
+    if len(raw) == 4:
+        return f"{socket.inet_ntop(socket.AF_INET, raw)}:{int(port, 16)}"
+    if raw.startswith(bytes(10) + b"\xff\xff"):  # IPv4 in IPv6
+        return f"{socket.inet_ntop(socket.AF_INET, raw[12:])}:{int(port, 16)}"
+    return f"[{socket.inet_ntop(socket.AF_INET6, raw)}]:{int(port, 16)}"
+
+
+def _locks(proc: Path, pids: tuple[int, ...]) -> Iterator[str]:
+    mine = {str(pid) for pid in pids}
+    with suppress(OSError):
+        for line in (proc / "locks").read_text().splitlines():
+            # "1: POSIX  ADVISORY  WRITE 1234 fe:00:2049 0 EOF"; a waiter has "->" first.
+            fields = line.split()
+            if "->" not in fields and len(fields) > 4 and fields[4] in mine and fields[1] != "LEASE":
+                yield line

@@ -1,0 +1,179 @@
+"""What the operator asks of Podman: look at a container, checkpoint it, restore it, clear up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ..decisions.facts import Container
+from ..reconcilers.podman_port import (
+    CheckpointOptions,
+    NotFound,
+    PodmanError,
+    RestoreOptions,
+)
+from .inspection import container_from_inspect
+from .transport import Transport
+
+
+_LIBPOD_NAMES = {
+    "ignore_root_fs": "ignoreRootFS",
+    "ignore_static_ip": "ignoreStaticIP",
+    "ignore_static_mac": "ignoreStaticMAC",
+}
+
+
+class PodmanService:
+    """One Podman service, reached over its UNIX socket."""
+
+    def __init__(self, url: str) -> None:
+        self._transport = Transport(url)
+
+    def info(self) -> dict[str, Any]:
+        """Return ``podman info``: host, store and version."""
+        answer: dict[str, Any] = self._transport.get("info")
+        return answer
+
+    def inspect(self, reference: str, *, timeout: float = 60.0) -> Container:
+        """Return the container with this name or ID.
+
+        Podman answers only when it has finished what it is doing with the container, so this also
+        waits for a checkpoint that an earlier agent began.
+
+        Raises:
+            NotFound: there is none.
+        """
+        path = f"containers/{quote(reference, safe='')}/json"
+        return container_from_inspect(self._transport.get(path, timeout=timeout))
+
+    def find(self, reference: str) -> Container | None:
+        """Return the container with this name or ID, or None."""
+        try:
+            return self.inspect(reference)
+        except NotFound:
+            return None
+
+    def write_dumps(self, container_id: str) -> None:
+        """Make Podman write ``config.dump`` and ``spec.dump`` into the bundle, and nothing else.
+
+        It writes them only on the way to an export. An export "with previous" of a container that
+        has no previous checkpoint fails right after that, before it touches the container (the
+        same in Podman 4.9, 5.4 and 6.0).
+        """
+        query = {"export": "true", "withPrevious": "true", "leaveRunning": "true"}
+        try:
+            self._transport.post(f"containers/{container_id}/checkpoint", params=query)
+        except NotFound:
+            raise
+        except PodmanError as error:
+            if not error.status:
+                raise
+
+    def checkpoint(
+        self, container_id: str, options: CheckpointOptions, *, timeout: float
+    ) -> dict[str, int]:
+        """Checkpoint a container into its bundle, and return CRIU's statistics.
+
+        CRIU's log, the statistics and the dumps are kept beside the images: the log proves that
+        the dump finished, the others belong into an archive.
+        """
+        query = {**_query(options), "keep": "true", "printStats": "true"}
+        answer = self._transport.post(
+            f"containers/{container_id}/checkpoint", params=query, timeout=timeout
+        )
+        return dict(answer.get("criu_statistics") or {})
+
+    def restore(
+        self, container_id: str, options: RestoreOptions, *, timeout: float
+    ) -> dict[str, int]:
+        """Restore a container from the images in its bundle, and return CRIU's statistics."""
+        query = {**_query(options), "printStats": "true"}
+        path = f"containers/{container_id}/restore"
+        answer = self._transport.post(path, params=query, timeout=timeout)
+        return dict(answer.get("criu_statistics") or {})
+
+    def restore_archive(
+        self, archive: Iterable[bytes], options: RestoreOptions, *, timeout: float
+    ) -> tuple[str, dict[str, int]]:
+        """Restore a container from a plain tar stream; return its ID and CRIU's statistics."""
+        query = {**_query(options), "import": "true", "printStats": "true"}
+        answer = self._transport.post(
+            "containers/import/restore", params=query, body=archive, timeout=timeout
+        )
+        return str(answer["Id"]), dict(answer.get("criu_statistics") or {})
+
+    def remove(self, container_id: str) -> None:
+        """Remove a container by force; it is no error when there is none."""
+        query = {"force": "true", "timeout": "0", "v": "false"}
+        try:
+            self._transport.send("DELETE", f"containers/{container_id}", params=query)
+        except NotFound:
+            return
+
+    def stop(self, container_id: str) -> None:
+        """Stop a running container in its own stop timeout."""
+        self._transport.post(f"containers/{container_id}/stop", timeout=300)
+
+    def start(self, container_id: str) -> None:
+        """Start a stopped container afresh."""
+        self._transport.post(f"containers/{container_id}/start")
+
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name."""
+        self._transport.post(f"containers/{container_id}/rename", params={"name": name})
+
+    def image_id(self, reference: str) -> str:
+        """Return the ID of the image with this name or ID, or an empty string."""
+        try:
+            answer = self._transport.get(f"images/{quote(reference, safe='')}/json")
+        except NotFound:
+            return ""
+        return str(answer["Id"])
+
+    def network_exists(self, name: str) -> bool:
+        """Whether there is a network of this name."""
+        return self._exists(f"networks/{quote(name, safe='')}/json")
+
+    def volume_source(self, name: str) -> Path | None:
+        """Return where the content of a named volume lies, or None when there is no such volume."""
+        try:
+            answer = self._transport.get(f"volumes/{quote(name, safe='')}/json")
+        except NotFound:
+            return None
+        return Path(answer["Mountpoint"])
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that nothing uses; it is no error when there is none."""
+        try:
+            self._transport.send("DELETE", f"volumes/{quote(name, safe='')}")
+        except NotFound:
+            return
+
+    def _exists(self, path: str) -> bool:
+        try:
+            self._transport.get(path)
+        except NotFound:
+            return False
+        return True
+
+
+def _query(options: CheckpointOptions | RestoreOptions) -> dict[str, str]:
+    """Only what differs from Podman's defaults, so that an older service never sees a newer key."""
+    query = {}
+    for option in fields(options):
+        value = getattr(options, option.name)
+        if value == option.default:
+            continue
+        words = option.name.split("_")
+        name = _LIBPOD_NAMES.get(
+            option.name, words[0] + "".join(word.capitalize() for word in words[1:])
+        )
+        if isinstance(value, bool):
+            query[name] = "true"
+        else:
+            # Podman splits one string at white space; of a repeated key it keeps only the last.
+            query[name] = value if isinstance(value, str) else " ".join(value)
+    return query

@@ -1,0 +1,119 @@
+"""One request to the Podman service: connection, time limit, and errors in this package's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import requests
+import urllib3.exceptions
+from podman.api.client import APIClient
+from podman.errors import APIError
+
+from ..reconcilers.podman_port import (
+    NotFound,
+    PodmanError,
+    PodmanTimedOut,
+    PodmanUnreachable,
+)
+
+CONNECT_SECONDS: Final = 10.0
+QUICK_SECONDS: Final = 60.0
+"""Limit of a request that only looks. Podman answers an inspect only after it has finished what it
+is doing with that container, so callers that wait for a checkpoint give more."""
+
+# Not urllib3's TimeoutError: a refused connection is one of its subclasses.
+_TIMEOUTS = (TimeoutError, requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
+
+
+class Transport:
+    """Sends requests to one Podman service.
+
+    Every request has a connection of its own: a :class:`requests.Session` is not thread-safe, and
+    connecting to a UNIX socket costs next to nothing.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str, *, timeout: float = QUICK_SECONDS, **params: str) -> Any:  # noqa: ANN401
+        """Return the decoded JSON answer of a GET."""
+        return self.send("GET", path, params=params, timeout=timeout)
+
+    def post(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Iterable[bytes] | None = None,
+        timeout: float = QUICK_SECONDS,
+    ) -> Any:  # noqa: ANN401
+        """Return the decoded JSON answer of a POST; ``body`` is streamed in chunks."""
+        return self.send("POST", path, params=params, body=body, timeout=timeout)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Iterable[bytes] | None = None,
+        timeout: float = QUICK_SECONDS,
+    ) -> Any:  # noqa: ANN401
+        """Send one request below ``/libpod/`` and return its decoded JSON answer, if it has one.
+
+        Raises:
+            PodmanUnreachable: the service does not answer.
+            PodmanTimedOut: no answer within ``timeout`` seconds; the service may still be at work.
+            NotFound: the service knows no such object.
+            PodmanError: any other refusal.
+        """
+        headers = {} if body is None else {"Content-Type": "application/x-tar"}
+        client = APIClient(base_url=self.url)
+        try:
+            answer = client.request(
+                method,
+                f"http://{client.base_url.netloc}{client.path_prefix}{path}",
+                params=dict(params or {}),
+                data=body,  # type: ignore[arg-type]  # an iterable is sent in chunks
+                headers=headers,
+                timeout=(CONNECT_SECONDS, timeout),
+            )
+            return _decode(answer)
+        except APIError as error:  # podman-py wraps what goes wrong below HTTP
+            raise _unanswered(error.__cause__ or error, self.url) from error
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            raise _unanswered(error, self.url) from error
+        finally:
+            client.close()
+
+
+def _decode(answer: requests.Response) -> Any:  # noqa: ANN401
+    if answer.status_code < requests.codes.bad_request:
+        return answer.json() if answer.content else None
+    try:
+        message = str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        message = answer.text.strip() or f"HTTP status {answer.status_code}"
+    kind = NotFound if answer.status_code == requests.codes.not_found else PodmanError
+    raise kind(message, status=answer.status_code)
+
+
+def _unanswered(error: BaseException, url: str) -> PodmanError:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, _TIMEOUTS):
+            return PodmanTimedOut(f"Podman at {url} did not answer in time")
+        seen = seen.__cause__ or seen.__context__
+    return PodmanUnreachable(f"Podman at {url} cannot be reached: {_root(error)}")
+
+
+def _root(error: BaseException) -> str:
+    """The innermost system error: ``No such file or directory`` says more than urllib3 does."""
+    innermost = error
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            innermost = seen
+        seen = seen.__cause__ or seen.__context__
+    return getattr(innermost, "strerror", None) or str(innermost)

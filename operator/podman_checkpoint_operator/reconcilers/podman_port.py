@@ -1,0 +1,112 @@
+"""What the reconcilers ask of Podman, and how it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..decisions.facts import Container
+
+
+class PodmanError(Exception):
+    """Podman refused a request; the message is its own words."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class PodmanUnreachable(PodmanError):
+    """The service did not answer: not running, no socket, no permission."""
+
+
+class PodmanTimedOut(PodmanError):
+    """No answer in time. What was asked may still be going on in the service."""
+
+
+class NotFound(PodmanError):
+    """There is no such container, image, volume or network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOptions:
+    """Query of ``POST /containers/{id}/checkpoint``; names as in libpod, in snake case."""
+
+    leave_running: bool = False
+    tcp_established: bool = False
+    file_locks: bool = False
+    ignore_root_fs: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions:
+    """Query of ``POST /containers/{id}/restore``; names as in libpod, in snake case."""
+
+    name: str = ""
+    pod: str = ""
+    keep: bool = False
+    tcp_established: bool = False
+    tcp_close: bool = False
+    file_locks: bool = False
+    ignore_root_fs: bool = False
+    ignore_volumes: bool = False
+    ignore_static_ip: bool = False
+    ignore_static_mac: bool = False
+    publish_ports: tuple[str, ...] = ()
+
+
+class Podman(Protocol):
+    """One Podman service; :class:`~..podman.service.PodmanService` speaks to a real one.
+
+    Every method raises :class:`PodmanError` or one of its subclasses.
+    """
+
+    def inspect(self, reference: str, *, timeout: float = ...) -> Container:
+        """Return a container by name or ID; waits while Podman works on it."""
+
+    def find(self, reference: str) -> Container | None:
+        """Return a container by name or ID, or None."""
+
+    def write_dumps(self, container_id: str) -> None:
+        """Make Podman write ``config.dump`` and ``spec.dump`` into the bundle."""
+
+    def checkpoint(
+        self, container_id: str, options: CheckpointOptions, *, timeout: float
+    ) -> dict[str, int]:
+        """Checkpoint into the bundle; return CRIU's statistics."""
+
+    def restore(
+        self, container_id: str, options: RestoreOptions, *, timeout: float
+    ) -> dict[str, int]:
+        """Restore from the bundle; return CRIU's statistics."""
+
+    def restore_archive(
+        self, archive: Iterable[bytes], options: RestoreOptions, *, timeout: float
+    ) -> tuple[str, dict[str, int]]:
+        """Restore from a plain tar stream; return the container's ID and CRIU's statistics."""
+
+    def remove(self, container_id: str) -> None:
+        """Remove a container by force, if there is one."""
+
+    def stop(self, container_id: str) -> None:
+        """Stop a running container."""
+
+    def start(self, container_id: str) -> None:
+        """Start a stopped container afresh."""
+
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name."""
+
+    def image_id(self, reference: str) -> str:
+        """Return an image's ID, or an empty string."""
+
+    def network_exists(self, name: str) -> bool:
+        """Whether there is a network of this name."""
+
+    def volume_source(self, name: str) -> Path | None:
+        """Return where a named volume lies, or None."""
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume, if there is one."""
