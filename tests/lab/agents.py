@@ -1,0 +1,150 @@
+"""The agent's program for the namespaced hosts: its dependencies and the product itself.
+
+Both are folders that every host sees read-only below :data:`FOLDER_IN_HOST`. The dependencies are
+the locked ones. The product is what its wheel holds, so that a file that packaging forgets is
+missed here too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from packaging.markers import Marker
+
+from . import base, paths
+from .cache import built_once, digest
+from .locks import locked
+from .shell import run
+
+FOLDER: Final = paths.STATE / "agent"
+FOLDER_IN_HOST: Final = Path("/opt/podman-checkpoint-agent")
+PYTHON: Final = "3.13"
+"""Of Debian 13, which the hosts run."""
+
+REQUIREMENTS: Final = paths.CHECKOUT / "requirements" / "agent.txt"
+SOURCES: Final = paths.CHECKOUT / "operator"
+
+FAULT_SOURCE: Final = Path(__file__).with_name("fault.py")
+FAULT_VARIABLE: Final = "PODMAN_CHECKPOINT_LAB_FAULT"
+"""Set for one start of an agent, it starts ``fault.py``, which kills the agent at a chosen step."""
+
+COMPILE: Final = """\
+mount --bind "$1" "$0/mnt"
+mount -t proc proc "$0/proc"
+exec chroot "$0" python3 -m compileall -q -j 0 -s /mnt -p "$2" /mnt
+"""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a host starts the agent."""
+
+    python_path: str
+    script: str
+    """The text of the command ``podman-checkpoint-agent``."""
+    fault_command: tuple[str, ...] = ("python3", str(FOLDER_IN_HOST / FAULT_SOURCE.name))
+
+
+def prepare() -> Launch:
+    """Bring dependencies and product, as the checkout has them now, to where the hosts see them."""
+    with locked(paths.STATE / "locks" / "agent"):
+        names = (_product(), _dependencies())
+        if FAULT_SOURCE.exists():
+            shutil.copyfile(FAULT_SOURCE, FOLDER / FAULT_SOURCE.name)
+    python_path = ":".join(str(FOLDER_IN_HOST / name) for name in names)
+    script = (
+        f"#!/bin/sh\nPYTHONPATH={python_path}"
+        ' exec python3 -m podman_checkpoint_operator.cli.main "$@"\n'
+    )
+    return Launch(python_path=python_path, script=script)
+
+
+def _dependencies() -> str:
+    """Make sure of the folder with the locked dependencies, and return its name."""
+    requirements = _requirements()
+    name = f"deps-{digest(requirements, PYTHON)}"
+    if not (FOLDER / name).exists():
+        cached = built_once(
+            f"agent-{name}",
+            lambda target: _install(requirements, target),
+            note="the agent's dependencies",
+        )
+        # A copy, because the hosts see one folder of the lab and nothing of the cache.
+        with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
+            run("cp", "-a", cached, Path(scratch) / name)
+            (Path(scratch) / name).rename(FOLDER / name)
+    return name
+
+
+def _requirements() -> str:
+    """The lock file with its environment markers resolved for the hosts' Python.
+
+    pip would resolve them for the Python that it runs on.
+    """
+    environment = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0"}
+    kept = []
+    # One requirement goes over several lines, with its hashes on those that are indented.
+    for entry in re.split(r"\n(?=\S)", REQUIREMENTS.read_text()):
+        line, _, rest = entry.partition("\n")
+        requirement, _, marker = line.rstrip("\\ ").partition(" ; ")
+        if not marker or Marker(marker).evaluate(environment):
+            kept.append(f"{requirement} \\\n{rest}" if rest else requirement)
+    return "\n".join(kept)
+
+
+def _install(requirements: str, target: Path) -> None:
+    machine = platform.machine()
+    platforms = (f"--platform=manylinux{tag}_{machine}" for tag in ("_2_28", "_2_17", "2014"))
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(requirements)
+        file.flush()
+        run(
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"),
+            *("--only-binary=:all:", f"--python-version={PYTHON}", *platforms),
+            *("--require-hashes", "--target", target, "-r", file.name),
+        )
+    _compile(target, FOLDER_IN_HOST / "deps")
+
+
+def _product() -> str:
+    """Make sure of the folder with the product's present code, and return its name."""
+    name = f"product-{_code_digest()}"
+    if not (FOLDER / name).exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
+            run(
+                *(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", scratch),
+                cwd=paths.CHECKOUT,
+                env={**os.environ, "PYTHONPATH": ""},
+            )
+            (wheel,) = Path(scratch).glob("*.whl")
+            unpacked = Path(scratch) / name
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(unpacked)
+            _compile(unpacked, FOLDER_IN_HOST / name)
+            unpacked.rename(FOLDER / name)
+    return name
+
+
+def _code_digest() -> str:
+    code = hashlib.sha256()
+    for path in (paths.CHECKOUT / "pyproject.toml", *sorted(SOURCES.rglob("*"))):
+        if path.is_file() and "__pycache__" not in path.parts:
+            code.update(f"{path.relative_to(paths.CHECKOUT)}\0".encode() + path.read_bytes())
+    return code.hexdigest()[:8]
+
+
+def _compile(folder: Path, folder_in_host: Path) -> None:
+    """Compile for the hosts' Python, which finds the folder read-only and could not keep it."""
+    namespace = ("unshare", "--mount", "--")
+    run(*namespace, "sh", "-ec", COMPILE, base.base(), folder, folder_in_host)

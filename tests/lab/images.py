@@ -1,0 +1,208 @@
+"""Container images for the tests, made without a registry.
+
+Each is an archive as ``podman save`` writes it, made once per machine. A restore wants the image
+that the checkpoint was made with, by name and by ID, so all hosts load the same archive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import io
+import json
+import shutil
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from . import base as debian
+from .cache import built_once, digest
+from .shell import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+STATE_FILE: Final = "/opt/app/state.txt"
+STATE_FILE_TEXT: Final = "from the image\n"
+"""A file that comes with the image, for tests in which the container changes it."""
+
+ACCOUNTS: Final = {
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+    "etc/group": "root:x:0:\nnogroup:x:65534:\n",
+}
+
+# The shell itself holds the file: a child may not outlive a restore, which interrupts its sleep.
+GHOSTWRITER: Final = """\
+#!/bin/sh
+# Holds a deleted, open file, as SQL Server does, and counts.
+# usage: ghostwriter [SIZE]    in bytes; without it, what a real SQL Server held
+size=${1:-20975616}
+folder=/var/opt/mssql/.system/profiles/Temp
+file=$folder/$(head -c 16 /dev/urandom | md5sum | cut -d ' ' -f 1)
+trap 'exit 0' TERM INT
+mkdir -p "$folder"
+exec 3>"$file"
+head -c "$size" /dev/zero >&3
+rm "$file"
+echo "$file is deleted and open, $size bytes"
+count=0
+while :; do
+	echo "$count"
+	count=$((count + 1))
+	sleep 1 3>&- &
+	wait $!
+done
+"""
+
+POSTGRES_DATA: Final = "/var/lib/postgresql/data"
+POSTGRES_SOCKETS: Final = "/run/postgresql"
+POSTGRES_CONF: Final = f"""
+listen_addresses = '*'
+unix_socket_directories = '{POSTGRES_SOCKETS}'
+"""
+POSTGRES_HBA: Final = "local all all trust\nhost all all all trust\n"
+
+
+class ImageError(RuntimeError):
+    """There is no such image."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in the cache."""
+
+    name: str
+    archive: Path
+    """For ``podman load``."""
+
+    @property
+    def tag(self) -> str:
+        return f"localhost/lab/{self.name}:1"
+
+    def identifier(self) -> str:
+        """The image ID, 64 hex digits: the digest of the configuration, which names its file."""
+        with tarfile.open(self.archive) as archive:
+            manifest = archive.extractfile("manifest.json")
+            assert manifest is not None
+            config: str = json.load(manifest)[0]["Config"]
+        return config.removesuffix(".json")
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    build: Callable[[Path], None]
+    """Makes the root file system in a folder that does not exist."""
+    files: Mapping[str, str]
+    config: Mapping[str, Any]
+    """What ``podman image inspect`` shows as ``Config``."""
+
+    def digest(self) -> str:
+        return digest(inspect.getsource(self.build), dict(self.files), dict(self.config))
+
+
+def image(name: str) -> Image:
+    """One of the lab's images, built on first use.
+
+    Raises:
+        ImageError: if there is none of this name.
+    """
+    recipe = RECIPES.get(name)
+    if recipe is None:
+        raise ImageError(f"the lab has no image {name!r}, only {', '.join(sorted(RECIPES))}")
+
+    def build(archive: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+            root = Path(scratch) / "root"
+            recipe.build(root)
+            for path, text in recipe.files.items():
+                debian.write(root / path, text, mode=0o755 if "/bin/" in path else 0o644)
+            _pack(root, tag=f"localhost/lab/{name}:1", config=recipe.config, archive=archive)
+
+    archive = built_once(f"image-{name}-{recipe.digest()}.tar", build, note=f"the image {name}")
+    return Image(name, archive)
+
+
+def _busybox(root: Path) -> None:
+    for folder in ("bin", "dev", "etc", "opt", "proc", "root", "run", "sys", "tmp", "usr", "var"):
+        (root / folder).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
+    shutil.copy(debian.base() / "usr/bin/busybox", root / "bin/busybox")
+    for applet in run(root / "bin/busybox", "--list").stdout.split():
+        if applet != "busybox":
+            (root / "bin" / applet).symlink_to("busybox")
+
+
+def _postgres(root: Path) -> None:
+    debian.debian(root)
+    # Without the cluster that the package would make: initdb below makes a plainer one.
+    debian.write(root / "etc/postgresql-common/createcluster.conf", "create_main_cluster = false\n")
+    debian.install(root, "postgresql", "-o", "Dpkg::Options::=--force-confold")
+    (programs,) = (root / "usr/lib/postgresql").glob("*/bin")
+    for program in programs.iterdir():
+        (root / "usr/local/bin" / program.name).symlink_to(f"/{program.relative_to(root)}")
+    for folder in (POSTGRES_DATA, POSTGRES_SOCKETS):
+        debian.inside(
+            root, "install", "-d", "-o", "postgres", "-g", "postgres", "-m", "700", folder
+        )
+    initdb = "initdb --pgdata=$0 --auth=trust --encoding=UTF8 --locale=C.UTF-8"
+    debian.inside(root, "su", "postgres", "-s", "/bin/sh", "-c", initdb, POSTGRES_DATA)
+    data = root / POSTGRES_DATA[1:]
+    (data / "pg_hba.conf").write_text(POSTGRES_HBA)
+    with (data / "postgresql.conf").open("a") as conf:
+        conf.write(POSTGRES_CONF)
+    debian.clean(root)
+
+
+def _pack(root: Path, *, tag: str, config: Mapping[str, Any], archive: Path) -> None:
+    """Write ``root`` as an image of one layer, in the format of ``podman save``."""
+    layer = root.with_name("layer.tar")
+    run("tar", "--create", "--numeric-owner", "--sort=name", "--file", layer, "-C", root, ".")
+    with layer.open("rb") as file:
+        layer_digest = hashlib.file_digest(file, "sha256").hexdigest()
+    architecture = run("dpkg", "--print-architecture").stdout.strip()
+    settings = json.dumps(
+        {
+            "created": "2020-01-01T00:00:00Z",
+            "architecture": architecture,
+            "os": "linux",
+            "config": dict(config),
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
+        }
+    ).encode()
+    settings_name = f"{hashlib.sha256(settings).hexdigest()}.json"
+    manifest = [{"Config": settings_name, "RepoTags": [tag], "Layers": [layer.name]}]
+    with tarfile.open(archive, "w") as output:
+        for name, data in (
+            ("manifest.json", json.dumps(manifest).encode()),
+            (settings_name, settings),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            output.addfile(member, io.BytesIO(data))
+        output.add(layer, layer.name)
+
+
+_BUSYBOX_FILES: Final = {**ACCOUNTS, STATE_FILE[1:]: STATE_FILE_TEXT}
+_ENV: Final = ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+
+RECIPES: Final[Mapping[str, _Recipe]] = {
+    "busybox": _Recipe(_busybox, _BUSYBOX_FILES, {"Env": _ENV, "Cmd": ["sh"]}),
+    "ghostwriter": _Recipe(
+        _busybox,
+        {**_BUSYBOX_FILES, "usr/local/bin/ghostwriter": GHOSTWRITER},
+        {"Env": _ENV, "Entrypoint": ["ghostwriter"]},
+    ),
+    "postgres": _Recipe(
+        _postgres,
+        {},
+        {
+            "Env": [*_ENV, f"PGDATA={POSTGRES_DATA}", "LANG=C.UTF-8"],
+            "User": "postgres",
+            "Entrypoint": ["postgres"],
+            "ExposedPorts": {"5432/tcp": {}},
+            "StopSignal": "SIGINT",
+        },
+    ),
+}
