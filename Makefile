@@ -1,0 +1,63 @@
+# The project's everyday commands. Each sets up what it needs first: see tests/lab/bootstrap.sh.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+python := .venv/bin/python
+yaml := $(shell git ls-files '*.yaml' '*.yml' ':!charts/*/templates/*')
+
+.PHONY: help demo demo-reboot test unit lint format lab-up lab-down bench lock clean setup
+
+help: ## Show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
+
+demo: setup ## PostgreSQL survives a reboot and moves to another host, step by step
+	@$(python) -m tests.demo
+
+demo-reboot: setup ## The same on a real machine, into a newer kernel
+	@$(python) -m tests.demo --reboot
+
+test: lint ## Run every test, on a lab of its own making, which it removes
+	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
+	./lab up; \
+	$(python) -m pytest
+
+unit: setup ## Run the tests that need no lab
+	@$(python) -m pytest -m 'not lab and not vm'
+
+lint: setup ## Check style, types and layers
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy
+	@PYTHONPATH=operator .venv/bin/lint-imports --no-logo
+	@.venv/bin/yamllint --strict $(yaml)
+
+format: setup ## Rewrite the Python files in the project's style
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+lab-up: ## Bring up the control plane and two hosts with their agents
+	@./lab up
+
+lab-down: ## Remove the lab and everything in it
+	@./lab down
+
+bench: setup ## Measure what docs/benchmarks.md reports
+	@$(python) -m tests.bench
+
+lock: setup ## Lock the dependencies anew, from pyproject.toml
+	@$(python) -m pip install --quiet --target build/uv --upgrade uv
+	@for file in agent dev; do \
+		build/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+			--generate-hashes --no-annotate --no-header pyproject.toml \
+			$$([[ $$file == dev ]] && echo --group dev) --output-file requirements/$$file.txt; \
+	done
+
+clean: lab-down ## Remove the lab and everything that was built in this folder
+	@rm -rf .venv build dist .*_cache .hypothesis
+	@find operator tests -name __pycache__ -prune -exec rm -rf {} +
+
+setup:
+	@tests/lab/bootstrap.sh
