@@ -157,7 +157,8 @@ def _base64(file: Path) -> str:
 
 
 def _apply_project() -> None:
-    base = str(paths.CHECKOUT / "manifests" / "base")
-    kubectl("apply", "--server-side", "--kustomize", base)
-    kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all")
+    apply_folder = ("apply", "--server-side", "--output=name", "--kustomize")
+    crds = kubectl(*apply_folder, str(paths.CHECKOUT / "crds")).stdout.split()
+    kubectl("wait", "--for=condition=Established", *crds)
+    kubectl(*apply_folder, str(paths.CHECKOUT / "manifests" / "base"))
     apply(*({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}} for name in NODES))
