@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 class CommandFailed(RuntimeError):
@@ -32,12 +34,21 @@ def run(
     """
     words = [str(word) for word in argv]
     data = stdin.encode() if isinstance(stdin, str) else stdin
-    source = {"input": data} if isinstance(data, bytes) else {"stdin": data or subprocess.DEVNULL}
-    done = subprocess.run(  # type: ignore[call-overload]
-        words, capture_output=True, env=env, cwd=cwd, timeout=timeout, check=False, **source
+    text, file = (data, None) if isinstance(data, bytes) else (None, data or subprocess.DEVNULL)
+    done: subprocess.CompletedProcess[bytes] = subprocess.run(
+        words,
+        capture_output=True,
+        input=text,
+        stdin=file,
+        env=env,
+        cwd=cwd,
+        timeout=timeout,
+        check=False,
     )
     result = subprocess.CompletedProcess(
-        words, done.returncode, done.stdout.decode(errors="replace"),
+        words,
+        done.returncode,
+        done.stdout.decode(errors="replace"),
         done.stderr.decode(errors="replace"),
     )
     if check and result.returncode:
