@@ -62,8 +62,8 @@ class Daemon:
             number, started, boot = self.pid_file.read_text().split()
         except (OSError, ValueError):
             return None
-        same = boot == _boot_id() and started == str(_start_time(int(number)))
-        return int(number) if same else None
+        now = _start_time(int(number)) if boot == _boot_id() else None
+        return int(number) if now is not None and started == str(now) else None
 
     def stop(self, *, patience: float = 5) -> None:
         """End the program, by force after ``patience`` seconds, and forget it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 1; done"
 
@@ -123,3 +123,12 @@ def test_a_damaged_file_means_not_running(daemon: Daemon, text: str) -> None:
 
 def test_without_a_log_there_are_no_last_words(daemon: Daemon) -> None:
     assert daemon.last_words() == ""
+
+
+def test_one_that_ended_before_it_was_recorded_is_not_running(daemon: Daemon) -> None:
+    pid = start(daemon, "exec sleep 100")
+    daemon.stop()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+    daemon.pid_file.write_text(f"{pid} None {boot}")
+
+    assert daemon.pid() is None
