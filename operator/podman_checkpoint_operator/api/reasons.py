@@ -53,6 +53,7 @@ class Cause(StrEnum):
     IO_URING = "IOUring"
     UNSUPPORTED_FILE = "UnsupportedFile"
     UNSUPPORTED_MOUNT = "UnsupportedMount"
+    UNSUPPORTED_PROCESS = "UnsupportedProcess"
     NESTED_NAMESPACE = "NestedNamespace"
     TERMINAL = "Terminal"
     MULTIPATH_TCP = "MultipathTCP"
@@ -61,6 +62,7 @@ class Cause(StrEnum):
     # How the container was made
     CONTAINER_NOT_FOUND = "ContainerNotFound"
     CONTAINER_NOT_RUNNING = "ContainerNotRunning"
+    CONTAINER_RUNNING = "ContainerRunning"
     CONTAINER_CHANGED = "ContainerChanged"
     REMOVED_ON_EXIT = "RemovedOnExit"
     SYMLINKED_MOUNT_SOURCE = "SymlinkedMountSource"
@@ -76,6 +78,7 @@ class Cause(StrEnum):
     ROOTLESS = "Rootless"
     UNSUPPORTED_STORAGE_DRIVER = "UnsupportedStorageDriver"
     NO_SPACE = "NoSpace"
+    NO_MEMORY = "NoMemory"
     CANNOT_FREEZE = "CannotFreeze"
     NETWORK_LOCK = "NetworkLock"
     CGROUP = "Cgroup"

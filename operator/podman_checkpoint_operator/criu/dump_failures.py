@@ -1,0 +1,196 @@
+"""Why CRIU refuses to dump: lines of ``dump.log``, read in the sources of CRIU 3.15 to 4.2.
+
+The order counts where two entries match one line: the special one comes first.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..api.reasons import Cause
+from .entry import Entry
+
+_CONNECTIONS_AND_FILES: Final = (
+    Entry(  # files-reg.c
+        cause=Cause.GHOST_FILE_TOO_LARGE,
+        pattern=r"Can't dump ghost file (?P<path>.*) of (?P<size>\d+) size, increase limit",
+        remedy="A deleted file that is still open is larger than CRIU's ghost limit. Create a new "
+        "checkpoint with spec.ghostLimit.policy: Auto and spec.ghostLimit.max of at least {size} "
+        "bytes, or let the application close {path}.",
+        transient=True,
+    ),
+    Entry(  # files-reg.c
+        cause=Cause.LINK_REMAP,
+        pattern=r"Can't create link remap for (?P<path>.+?)\. Use (?:--)?link-remap option",
+        remedy="The application holds {path} open under a name that was removed while another "
+        "hard link to it exists. Add the line `link-remap` to /etc/criu/runc.conf (runc) or "
+        "{default_config} (crun) on the host, or let the application close the file.",
+    ),
+    Entry(  # sk-inet.c
+        cause=Cause.TCP_ESTABLISHED,
+        pattern=r"Connected TCP socket, consider using --tcp-established option",
+        remedy="The container has established TCP connections. Create a new checkpoint with "
+        "spec.tcpEstablished: true (and restore with it too), or close the connections first.",
+    ),
+    Entry(  # sk-inet.c
+        cause=Cause.TCP_IN_FLIGHT,
+        pattern=r"In-flight connections? (?:\(l\) for|can be ignored)",
+        remedy="A client was just connecting. Create the checkpoint again; if that happens every "
+        "time, add the line `skip-in-flight` to {handed_config}: such clients then connect anew.",
+        transient=True,
+    ),
+    Entry(  # sk-inet.c; 262 is IPPROTO_MPTCP
+        cause=Cause.MULTIPATH_TCP,
+        pattern=r"Unsupported proto 262 for socket|GODEBUG=multipathtcp=0",
+        remedy="CRIU cannot save multipath TCP sockets. Re-create the container without them; for "
+        "a Go program with the environment variable GODEBUG=multipathtcp=0.",
+    ),
+    Entry(  # file-lock.c
+        cause=Cause.FILE_LOCKS,
+        pattern=r"Some file locks are hold by dumping tasks! ?You can try --file-locks",
+        remedy="The container holds file locks. Create a new checkpoint with spec.fileLocks: "
+        "true, and restore with spec.fileLocks: true.",
+    ),
+    Entry(  # sk-unix.c
+        cause=Cause.EXTERNAL_UNIX_SOCKET,
+        pattern=r"External socket is used\. Consider using --ext-unix-sk"
+        r"|Can't dump half of stream unix connection",
+        remedy="The container is connected to a UNIX socket of a process outside it. End the "
+        "connection, or re-create the container without the mounted socket (/dev/log, "
+        "podman.sock, ...). For datagram sockets alone, the line `ext-unix-sk` in {handed_config} "
+        "helps as well.",
+    ),
+    Entry(  # sk-unix.c
+        cause=Cause.EXTERNAL_UNIX_SOCKET,
+        pattern=r"In-flight connection on non-listening socket",
+        remedy="A UNIX socket connection was just being made. Create the checkpoint again.",
+        transient=True,
+    ),
+    Entry(  # sockets.c; 1:16 is SOL_SOCKET:SO_PASSCRED, refused on sockets without it since 6.16
+        cause=Cause.CRIU_TOO_OLD,
+        pattern=r"Can't get 1:(?:16|34) opt: Operation not supported",
+        remedy="CRIU 4.2 or newer is needed on kernel 6.16 or newer: update CRIU on the host.",
+    ),
+    Entry(  # proc_parse.c, files-ext.c
+        cause=Cause.IO_URING,
+        pattern=r"Unknown shit \d+ \(anon_inode:\[io_uring\]\)|anon_inode:\[io_uring\]",
+        remedy="CRIU cannot save io_uring. Switch it off in the application (its own setting, or "
+        "sysctl kernel.io_uring_disabled=2 on the host) and start the container anew.",
+    ),
+    Entry(  # files-ext.c; 195 is the NVIDIA driver
+        cause=Cause.GPU,
+        pattern=r"Can't dump file \d+ of that type \[\d+\] \(chr 195:\d+\)"
+        r"|doesn't have a proper root mount.*nvidia|/nvidia/.*doesn't have a proper root mount",
+        remedy="The container uses a GPU. Install CRIU's plugin for it (cuda_plugin or "
+        "amdgpu_plugin) on the host, and pass the device in by CDI instead of by the NVIDIA hook.",
+    ),
+    Entry(  # files-ext.c, files.c
+        cause=Cause.UNSUPPORTED_FILE,
+        pattern=r"Can't dump file (?P<fd>\d+) of that type \[\d+\] \((?P<kind>.*)\)",
+        remedy="CRIU cannot save an open file of this kind ({kind}). Re-create the container "
+        "without the device, or switch off the feature of the application that opens it.",
+    ),
+    Entry(  # fsnotify.c
+        cause=Cause.INOTIFY,
+        pattern=r"fsnotify: .*(?:Can't dump that handle|Can't find suitable path for handle"
+        r"|Unable to lookup a mount by dev)",
+        remedy="CRIU cannot tell which file an inotify watch is on. Add the line `force-irmap` "
+        "and a line `irmap-scan-path DIRECTORY` for the watched folder to {default_config} on the "
+        "host; watches on a tmpfs cannot be saved, so switch off file watching in the application "
+        "there.",
+    ),
+)
+
+_PROCESSES: Final = (
+    Entry(  # namespaces.c
+        cause=Cause.NESTED_NAMESPACE,
+        pattern=r"Can't dump nested (?P<kind>\w+) namespace for \d+",
+        remedy="A process in the container made a {kind} namespace of its own (a container in the "
+        "container, a sandbox, a systemd service), which CRIU cannot save. Switch that off.",
+    ),
+    Entry(  # cr-dump.c
+        cause=Cause.EXEC_SESSION,
+        pattern=r"A session leader of .* is outside of its pid namespace",
+        remedy="A process was started into the container from outside. End `podman exec` sessions "
+        "and create the checkpoint again.",
+        transient=True,
+    ),
+    Entry(  # seize.c
+        cause=Cause.UNSUPPORTED_PROCESS,
+        pattern=r"Zombies with threads are not supported|Zombie thread not supported"
+        r"|Individually stopped threads not supported|Zombie with children",
+        remedy="A process of the container is half dead or half stopped, which CRIU cannot save. "
+        "Usually this passes: create the checkpoint again. Otherwise restart that process.",
+        transient=True,
+    ),
+    Entry(  # proc_parse.c
+        cause=Cause.UNSUPPORTED_PROCESS,
+        pattern=r"PID (?P<pid>\d+) has uprobes vma",
+        remedy="A tracer (perf, bpftrace) has probes in the container's processes. Stop it and "
+        "create the checkpoint again, or add the line `allow-uprobes` to {default_config} on the "
+        "host.",
+    ),
+    Entry(  # tty.c
+        cause=Cause.TERMINAL,
+        pattern=r"Found slave peer index \d+ without correspond master peer|Found dangling tty"
+        r"|Unable to find a master for /|Only one slave external peer is allowed",
+        remedy="The container uses a terminal whose other end is outside it. End `podman exec "
+        "-it` and `podman attach` sessions; if that does not help, re-create the container "
+        "without -t.",
+    ),
+    Entry(  # cr-dump.c, kerndat.c
+        cause=Cause.KERNEL_LACKS_FEATURE,
+        pattern=r"has rseq but kernel lacks get_rseq_conf feature",
+        remedy="The kernel is too old for programs that use restartable sequences (glibc 2.35 or "
+        "newer). Boot kernel 5.13 or newer, or set GLIBC_TUNABLES=glibc.pthread.rseq=0 in the "
+        "container.",
+    ),
+    Entry(  # config.c
+        cause=Cause.KERNEL_LACKS_FEATURE,
+        pattern=r"Tracking memory is not available",
+        remedy="The kernel cannot track changed memory (CONFIG_MEM_SOFT_DIRTY). Remove "
+        "`track-mem` from the files in /etc/criu on the host.",
+    ),
+    Entry(  # seize.c, cr-dump.c
+        cause=Cause.CANNOT_FREEZE,
+        pattern=r"Unable to freeze cgroup|Timeout reached\. Try to interrupt",
+        remedy="A process of the container did not stop within CRIU's time limit (10 seconds), "
+        "mostly since it waits for a slow disk or a network file system. Create the checkpoint "
+        "again; if it happens every time, add the line `timeout 120` to {default_config} on the "
+        "host.",
+        transient=True,
+    ),
+)
+
+_HOST: Final = (
+    Entry(  # files-reg.c
+        cause=Cause.UNSUPPORTED_MOUNT,
+        pattern=r"Open files on overmounted mounts are not supported yet",
+        remedy="The application holds a file open that lies below a later mount. Re-create the "
+        "container with mounts that do not cover one another.",
+    ),
+    Entry(  # mount.c
+        cause=Cause.UNSUPPORTED_MOUNT,
+        pattern=r"has unreachable sharing\. Try --enable-external-masters",
+        remedy="A mount of the container shares its events with the host. Re-create the container "
+        "with private propagation (-v SOURCE:DESTINATION:private), or add the line "
+        "`enable-external-masters` to {default_config} on the host.",
+    ),
+    Entry(  # mount.c
+        cause=Cause.UNSUPPORTED_MOUNT,
+        pattern=r"(?P<mount>\d+:\S+) doesn't have a proper root mount"
+        r"|FS mnt (?P<path>\S+) dev .* unsupported id",
+        remedy="Something was mounted in the container after it was made, or by a hook "
+        "({mount}{path}). Unmount it, or re-create the container with it as a volume (-v).",
+    ),
+    Entry(  # netfilter.c, net.c
+        cause=Cause.NETWORK_LOCK,
+        pattern=r"Iptables configuration failed|Locking (?:network|connection) failed"
+        r"|CRIU was built without libnftables support",
+        remedy="CRIU could not hold back the container's network packets. Install iptables or "
+        "nftables on the host (and load its kernel modules); which of them CRIU uses is set by a "
+        "line `network-lock nftables` or `network-lock iptables` in {default_config}.",
+    ),
+)
+
+DUMP_FAILURES: Final = _CONNECTIONS_AND_FILES + _PROCESSES + _HOST

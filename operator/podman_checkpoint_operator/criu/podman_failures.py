@@ -1,0 +1,197 @@
+"""Why Podman refuses: the ``message`` of its API's errors, and of the runtime inside it.
+
+Podman answers 500 to nearly everything, so only the text tells. Checked in the sources of Podman
+4.3 to 6.0-dev, containers/storage, crun and runc, and with Podman 5.4.2 and 5.8.6.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..api.reasons import Cause
+from .entry import Entry
+
+_CONTAINER: Final = (
+    Entry(
+        cause=Cause.CHECKPOINT_NOT_FOUND,
+        pattern=r"failed to find container or checkpoint image (?P<name>\S+)"
+        r"|no such container or image: (?P<other>\S+)",
+        remedy="There is neither a container nor a checkpoint image {name}{other} on this host. "
+        "Check spec.nodeName and spec.source.",
+    ),
+    Entry(
+        cause=Cause.CONTAINER_NOT_FOUND,
+        pattern=r"no such container",
+        remedy="There is no such container on this host. Check spec.nodeName and "
+        "spec.containerRef (`podman ps -a` as root; rootless containers cannot be checkpointed).",
+    ),
+    Entry(
+        cause=Cause.CHECKPOINT_MISSING,
+        pattern=r"a complete checkpoint for this container cannot be found",
+        remedy="No complete checkpoint of this container is on the host: it was already restored, "
+        "or it was taken elsewhere. Restore from an archive, or take a new checkpoint.",
+    ),
+    Entry(
+        cause=Cause.NAME_IN_USE,
+        pattern=r"(?P<id>\S+) is running or paused, cannot restore",
+        remedy="The container already runs. Stop or remove it, or restore under another spec.name.",
+    ),
+    Entry(
+        cause=Cause.CONTAINER_NOT_RUNNING,
+        pattern=r"is not running, cannot checkpoint|container state improper",
+        remedy="Only a running container can be checkpointed. Start or unpause it, then create a "
+        "new checkpoint.",
+    ),
+    Entry(
+        cause=Cause.REMOVED_ON_EXIT,
+        pattern=r"cannot checkpoint containers that have been started with '--rm'",
+        remedy="Podman removes this container when it stops, and its state with it. Re-create it "
+        "without --rm, or create a checkpoint with spec.archive and spec.leaveRunning: true.",
+    ),
+    Entry(
+        cause=Cause.POD_NEEDED,
+        pattern=r"cannot restore pod container without --pod"
+        r"|cannot restore non pod container into pod"
+        r"|cannot (?:import|export) checkpoints? of containers with dependencies",
+        remedy="The container belongs to a pod or depends on other containers, and such a "
+        "container can only be restored in place, on its own host. Re-create it outside the pod "
+        "to move it.",
+    ),
+)
+
+_TARGET: Final = (
+    Entry(
+        cause=Cause.NAME_IN_USE,
+        pattern=r"the container name \"?(?P<name>[^\"\s]+)\"? is already in use"
+        r"|name \"?(?P<other>[^\"\s]+)\"? is in use: container already exists"
+        r"|that name is already in use",
+        remedy="A container named {name}{other} exists on this host. Remove it, restore under "
+        "another spec.name, or set spec.existingContainer.",
+    ),
+    Entry(
+        cause=Cause.ID_IN_USE,
+        pattern=r"that ID is already in use",
+        remedy="A container with the checkpoint's ID exists on this host, as it does where the "
+        "checkpoint was taken. Remove it, or set spec.name to restore a clone with a new ID.",
+    ),
+    Entry(
+        cause=Cause.PORT_IN_USE,
+        pattern=r"cannot listen on the (?:TCP|UDP) port: listen \w+ (?P<port>\S+): bind: "
+        r"address already in use|port (?P<other>\d+)\b.*already in use"
+        r"|bind: address already in use",
+        remedy="Port {port}{other} is taken on this host. Free it, or publish others with "
+        "spec.publishPorts. If nothing seems to use it, a failed restore left it open in the "
+        "Podman service: restart podman.service (containers run on).",
+    ),
+    Entry(
+        cause=Cause.ADDRESS_IN_USE,
+        pattern=r"requested ip address (?P<ip>\S+) is already allocated to container ID "
+        r"(?P<id>\w+)",
+        remedy="{ip} belongs to container {id}. Remove that container, or set "
+        "spec.ignoreStaticIP: true to get another address.",
+    ),
+    Entry(
+        cause=Cause.VOLUME_IN_USE,
+        pattern=r"volume with name (?P<name>\S+) already exists",
+        remedy="Volume {name} exists on this host, and its content is not overwritten. Remove the "
+        "volume, or set spec.ignoreVolumes: true to use it as it is.",
+    ),
+    Entry(
+        cause=Cause.IMAGE_MISSING,
+        pattern=r"initializing source docker://(?P<image>[^:\s]+(?::[^:\s]+)?): |image not known"
+        r"|unable to copy from source docker://(?P<other>[^\s]+): ",
+        remedy="The container's image {image}{other} is not on this host and cannot be pulled. "
+        "Load the same image, with the same ID, under the same name: `podman pull`, or `podman "
+        "save` on the source host and `podman load` here.",
+    ),
+    Entry(
+        cause=Cause.NETWORK_MISSING,
+        pattern=r"unable to find network with name or ID (?P<name>\S+): network not found"
+        r"|network not found",
+        remedy="Network {name} does not exist on this host. Create it with the same subnet as on "
+        "the source host: `podman network create`.",
+    ),
+    Entry(  # runc, then crun
+        cause=Cause.MOUNT_SOURCE_MISSING,
+        pattern=r"bind mount source stat: stat (?P<path>.+?): no such file or directory"
+        r"|(?i:(?:crun: |: |^)(?:cannot )?stat `(?P<other>/[^`]*)`: no such file or directory)",
+        remedy="The container mounts {path}{other}, which does not exist on this host. Create or "
+        "copy it, then restore again.",
+    ),
+)
+
+_HOST: Final = (
+    Entry(
+        cause=Cause.RUNTIME_WITHOUT_CRIU,
+        pattern=r"configured runtime does not support checkpoint/restore|could not load `?libcriu"
+        r"|compiled without CRIU|does not support pod restore",
+        remedy="The host's OCI runtime cannot checkpoint. Install runc, or a crun whose `crun "
+        "--version` lists +CRIU together with libcriu, and CRIU itself.",
+    ),
+    Entry(
+        cause=Cause.RUNTIME_MISMATCH,
+        pattern=r"was created with runtime '(?P<was>[^']+)' and cannot be restored with runtime "
+        r"'(?P<now>[^']+)'",
+        remedy="The checkpoint was taken with {was}, and this host's Podman uses {now}. Set "
+        "runtime in the section engine of containers.conf on this host to {was}.",
+    ),
+    Entry(
+        cause=Cause.CRIU_TOO_OLD,
+        pattern=r"checkpoint/restore requires at least CRIU \d+|libcriu is too old"
+        r"|CRIU version \d+ must be \d+ or higher|RPC config files supported in CRIU >=",
+        remedy="CRIU on this host is too old. Update it to 4.2 or newer.",
+    ),
+    Entry(
+        cause=Cause.RUNTIME_WITHOUT_CRIU,
+        pattern=r"failed to check for criu version|CRIU version check failed|CRIU init failed",
+        remedy="CRIU does not run on this host. Install it (package criu), and try `criu check` "
+        "there.",
+    ),
+    Entry(
+        cause=Cause.KERNEL_LACKS_FEATURE,
+        pattern=r"does not support memory tracking|memory tracking not supported"
+        r"|criu is missing features",
+        remedy="The kernel or CRIU of this host lacks a feature that was asked for: run `criu "
+        "check --all` there.",
+    ),
+    Entry(
+        cause=Cause.ROOTLESS,
+        pattern=r"(?:checkpointing|restoring)(?: a container)? requires root"
+        r"|operation requires root privileges",
+        remedy="Rootless containers cannot be checkpointed. Run the container with the system's "
+        "Podman, as root, and let the agent use /run/podman/podman.sock.",
+    ),
+    Entry(
+        cause=Cause.USER_NAMESPACE,
+        pattern=r"failed to bind mount ns at (?P<path>\S+)",
+        remedy="Podman cannot restore a container with a user namespace (--uidmap, --userns). "
+        "Re-create it without one.",
+    ),
+    Entry(
+        cause=Cause.CGROUP,
+        pattern=r"did not receive systemd slice as cgroup parent when using systemd",
+        remedy="The hosts use different cgroup managers. Set cgroup_manager in containers.conf to "
+        "the same value (systemd or cgroupfs) on both.",
+    ),
+    Entry(
+        cause=Cause.TIMED_OUT,
+        pattern=r"container creation timeout",
+        remedy="Podman gives a restore 240 seconds, and this was not enough. Use a faster disk, "
+        "or a host with more free memory and less load.",
+        transient=True,
+    ),
+    Entry(
+        cause=Cause.ARCHIVE_TRUNCATED,
+        pattern=r"unpacking of checkpoint archive .* failed: unexpected EOF"
+        r"|open /\S*/(?:spec|config)\.dump: no such file or directory",
+        remedy="The archive is incomplete. Use another copy, or take a new checkpoint.",
+    ),
+    Entry(
+        cause=Cause.ARCHIVE_CORRUPT,
+        pattern=r"unpacking of checkpoint archive .* failed: (?!.*no space left)",
+        remedy="The archive is damaged or is no checkpoint archive. Use another copy, or take a "
+        "new checkpoint.",
+    ),
+)
+
+PODMAN_FAILURES: Final = _CONTAINER + _TARGET + _HOST
