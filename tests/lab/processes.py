@@ -60,10 +60,11 @@ class Daemon:
         """The process ID, or nothing when the program does not run (any more)."""
         try:
             number, started, boot = self.pid_file.read_text().split()
+            pid = int(number)
         except (OSError, ValueError):
             return None
-        now = _start_time(int(number)) if boot == _boot_id() else None
-        return int(number) if now is not None and started == str(now) else None
+        now = _start_time(pid) if boot == _boot_id() else None
+        return pid if now is not None and started == str(now) else None
 
     def stop(self, *, patience: float = 5) -> None:
         """End the program, by force after ``patience`` seconds, and forget it."""

@@ -1,0 +1,1 @@
+"""Everything that checks the project: see CONTRIBUTING.md for the map."""
