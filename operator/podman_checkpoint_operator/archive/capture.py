@@ -1,0 +1,266 @@
+"""An exact copy of a directory tree, made while the container is frozen.
+
+The copy holds still while the container goes on, so that the archive can be written from it at
+leisure. It is a copy of the raw layer: overlay whiteouts (character devices 0:0) and the overlay's
+extended attributes are part of it and are interpreted only later, by :mod:`.overlay`.
+
+A volume may be shared with containers that are not frozen. Everything is therefore opened relative
+to its directory and never through a symlink: nobody can lead the copy out of the tree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ..api.reasons import Cause
+from . import xattrs
+from .copying import ContentCopier
+from .errors import ArchiveError, display, from_os_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_DEPTH: Final = 256
+"""Directories below each other. Each costs two file descriptors while it is copied."""
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SOURCE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_TARGET: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStatistics:
+    """What a capture copied.
+
+    Attributes:
+        files: Entries other than directories; hard links count once per name.
+        directories: Directories without the root.
+        size_bytes: Content of regular files, holes included.
+        reflinked: The file system shared the blocks of at least one file instead of copying them.
+    """
+
+    files: int
+    directories: int
+    size_bytes: int
+    reflinked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSize:
+    """How much a capture of a tree would copy."""
+
+    files: int
+    size_bytes: int
+    """Allocated blocks, so that holes do not count."""
+
+
+def capture_tree(source: Path, target: Path) -> CaptureStatistics:
+    """Copy a tree exactly: links, owners, modes, times, holes, extended attributes, special files.
+
+    Args:
+        source: A directory.
+        target: The copy; it must not exist, and its parent must.
+
+    Raises:
+        ArchiveError: Something could not be copied. What was copied stays for the caller to delete.
+    """
+    capture = _Capture()
+    try:
+        source_fd = os.open(source, _DIRECTORY & ~os.O_NOFOLLOW)
+        try:
+            os.mkdir(target, 0o700)
+            target_fd = os.open(target, _DIRECTORY)
+            try:
+                capture.directory(source_fd, target_fd, depth=0)
+            finally:
+                os.close(target_fd)
+        finally:
+            os.close(source_fd)
+    except OSError as error:
+        raise from_os_error(error, f"copy {display(source)} to {display(target)}") from error
+    return CaptureStatistics(
+        files=capture.files,
+        directories=capture.directories,
+        size_bytes=capture.contents.cloned_bytes + capture.contents.copied_bytes,
+        reflinked=capture.contents.cloned_bytes > 0,
+    )
+
+
+def measure_tree(root: Path) -> TreeSize:
+    """Count what :func:`capture_tree` would copy, while the container may still be changing it."""
+    files = size = 0
+    seen: set[tuple[int, int]] = set()
+    pending: list[str] = [os.fspath(root)]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    files += 1
+                    if stat.S_ISDIR(status.st_mode):
+                        pending.append(entry.path)
+                    elif (status.st_dev, status.st_ino) not in seen:
+                        size += status.st_blocks * 512
+                        if status.st_nlink > 1:
+                            seen.add((status.st_dev, status.st_ino))
+        except FileNotFoundError:
+            continue  # deleted since it was listed
+        except OSError as error:
+            raise from_os_error(error, f"measure {display(root)}") from error
+    return TreeSize(files=files, size_bytes=size)
+
+
+def sync_tree(root: Path) -> None:
+    """Make everything written to a tree's file system durable (``syncfs``).
+
+    Call it before a journal says that the capture is complete.
+
+    Raises:
+        ArchiveError: The device reported an error; the capture is not safe.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        descriptor = os.open(root, _DIRECTORY & ~os.O_NOFOLLOW)
+        try:
+            if libc.syncfs(descriptor) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), os.fspath(root))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise from_os_error(error, f"write {display(root)} to the disk") from error
+
+
+class _VanishedError(Exception):
+    """An entry was deleted between being listed and being opened."""
+
+
+@contextlib.contextmanager
+def _vanishing() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise _VanishedError from error
+
+
+class _Capture:
+    """One run: what was counted, and the first name of each file that has several."""
+
+    def __init__(self) -> None:
+        self.contents = ContentCopier()
+        self.files = 0
+        self.directories = 0
+        self._links: dict[tuple[int, int], str] = {}
+        self._root_fd = -1
+        self._path: list[str] = []
+
+    def directory(self, source: int, target: int, *, depth: int) -> None:
+        """Fill the new directory ``target``, then give it the metadata of ``source``."""
+        if depth == 0:
+            self._root_fd = target
+        if depth > MAX_DEPTH:
+            raise ArchiveError(
+                Cause.UNSUPPORTED_FILE,
+                f"Directories are nested deeper than {MAX_DEPTH} levels: "
+                f"{display('/'.join(self._path[:8]))}/...",
+                remedy="Delete or flatten that tree, or leave it out of the checkpoint.",
+            )
+        with os.scandir(source) as entries:
+            for entry in entries:
+                self._path.append(entry.name)
+                # Only in a shared volume can anything be gone since it was listed.
+                with contextlib.suppress(_VanishedError):
+                    self._entry(source, target, entry.name, depth)
+                self._path.pop()
+        status = os.fstat(source)
+        _apply_owner(target, status)
+        os.fchmod(target, stat.S_IMODE(status.st_mode))
+        xattrs.write(target, xattrs.read(source))
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def _entry(self, source: int, target: int, name: str, depth: int) -> None:
+        with _vanishing():
+            status = os.stat(name, dir_fd=source, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):
+            self._subdirectory(source, target, name, depth)
+            return
+        key = (status.st_dev, status.st_ino)
+        if status.st_nlink > 1 and (first := self._links.get(key)):
+            os.link(first, name, src_dir_fd=self._root_fd, dst_dir_fd=target, follow_symlinks=False)
+        elif stat.S_ISREG(status.st_mode):
+            self._regular(source, target, name)
+        else:
+            self._special(source, target, name, status)
+        self.files += 1
+        if status.st_nlink > 1:
+            self._links.setdefault(key, "/".join(self._path))
+
+    def _subdirectory(self, source: int, target: int, name: str, depth: int) -> None:
+        with _vanishing():
+            child = os.open(name, _DIRECTORY, dir_fd=source)
+        try:
+            os.mkdir(name, 0o700, dir_fd=target)
+            copy = os.open(name, _DIRECTORY, dir_fd=target)
+            try:
+                self.directories += 1
+                self.directory(child, copy, depth=depth + 1)
+            finally:
+                os.close(copy)
+        finally:
+            os.close(child)
+
+    def _regular(self, source: int, target: int, name: str) -> None:
+        with _vanishing():
+            original = os.open(name, _SOURCE, dir_fd=source)
+        try:
+            status = os.fstat(original)
+            copy = os.open(name, _TARGET, 0o600, dir_fd=target)
+            try:
+                self.contents.copy(source=original, target=copy, status=status)
+                # This order: a change of the owner clears the set-user-ID bit and capabilities.
+                _apply_owner(copy, status)
+                os.fchmod(copy, stat.S_IMODE(status.st_mode))
+                if attributes := xattrs.read(original):
+                    xattrs.write(copy, attributes)
+                os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+            finally:
+                os.close(copy)
+        finally:
+            os.close(original)
+
+    def _special(self, source: int, target: int, name: str, status: os.stat_result) -> None:
+        """Copy a symlink, FIFO, socket or device; whiteouts are devices too."""
+        if stat.S_ISLNK(status.st_mode):
+            with _vanishing():
+                destination = os.readlink(name, dir_fd=source)
+            os.symlink(destination, name, dir_fd=target)
+        else:
+            os.mknod(name, status.st_mode, status.st_rdev, dir_fd=target)
+        copied = os.stat(name, dir_fd=target, follow_symlinks=False)
+        if (copied.st_uid, copied.st_gid) != (status.st_uid, status.st_gid):
+            os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+        # No call sets the mode or an attribute of a file that cannot be opened, relative to a
+        # directory; the detour through /proc does it without following a symlink.
+        path = f"/proc/self/fd/{target}/{name}"
+        if not stat.S_ISLNK(status.st_mode):
+            os.chmod(path, stat.S_IMODE(status.st_mode))
+        if attributes := xattrs.read(f"/proc/self/fd/{source}/{name}"):
+            xattrs.write(path, attributes)
+        os.utime(
+            name,
+            ns=(status.st_atime_ns, status.st_mtime_ns),
+            dir_fd=target,
+            follow_symlinks=False,
+        )
+
+
+def _apply_owner(descriptor: int, status: os.stat_result) -> None:
+    current = os.fstat(descriptor)
+    if (current.st_uid, current.st_gid) != (status.st_uid, status.st_gid):
+        os.fchown(descriptor, status.st_uid, status.st_gid)

@@ -1,0 +1,49 @@
+"""What goes into a tar of files: a name in it, and which file of this host it is made from."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROOT: Final = b"/"
+"""The name of a tree's own root directory.
+
+Podman skips the metadata of a root called ``.`` and applies that of one called ``/``.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of any kind.
+
+    Attributes:
+        name: Where it goes, relative to the tree's root; any bytes but NUL.
+        path: The file whose metadata, and as a rule whose content, it has; None for an empty
+            placeholder that only makes room for what follows.
+        content: The file that has the content, if that is another one.
+    """
+
+    name: bytes
+    path: bytes | None
+    content: bytes | None = None
+
+
+def tree_entries(root: Path) -> Iterator[Entry]:
+    """List a directory tree, root first, in an order that does not change between two calls."""
+    path = os.fsencode(root)
+    yield Entry(ROOT, path)
+    yield from _below(path, b"")
+
+
+def _below(path: bytes, prefix: bytes) -> Iterator[Entry]:
+    for name in sorted(os.listdir(path)):
+        child = path + b"/" + name
+        yield Entry(prefix + name, child)
+        if stat.S_ISDIR(os.lstat(child).st_mode):
+            yield from _below(child, prefix + name + b"/")

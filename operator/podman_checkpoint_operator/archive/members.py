@@ -1,0 +1,28 @@
+"""Names of the archive's members, fixed by Podman, and which of them make it a checkpoint."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..api.names import GROUP
+
+ORIGIN: Final = f"{GROUP}.json"
+"""Ours: where the checkpoint comes from. Podman unpacks it beside the rest and ignores it."""
+
+CONFIG: Final = "config.dump"
+SPEC: Final = "spec.dump"
+NETWORK_STATUS: Final = "network.status"
+STATISTICS: Final = "stats-dump"
+ARTIFACTS: Final = "artifacts"
+DEVSHM: Final = "devshm-checkpoint.tar"
+LOG: Final = "ctr.log"
+CHECKPOINT: Final = "checkpoint"
+ROOTFS_DIFF: Final = "rootfs-diff.tar"
+DELETED_FILES: Final = "deleted.files"
+VOLUMES: Final = "volumes"
+
+METADATA: Final = (ORIGIN, CONFIG, SPEC, NETWORK_STATUS, STATISTICS)
+"""Small, and first in our archives, so that they can be read without the memory pages."""
+
+REQUIRED: Final = (CONFIG, SPEC, f"{CHECKPOINT}/inventory.img")
+"""Without any one of these Podman refuses to restore."""

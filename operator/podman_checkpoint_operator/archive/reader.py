@@ -1,0 +1,227 @@
+"""Reads stored archives: checks them, tells what is in them, and hands Podman the tar inside.
+
+Works on archives of this operator and on those that ``podman container checkpoint --export`` made.
+Podman itself accepts an archive with flipped bytes and reports success, so nothing may reach it that
+was not checked here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
+
+from ..api.common import Compression
+from ..api.reasons import Cause
+from . import members
+from .compression import CorruptStreamError, decompressor, detect
+from .errors import ArchiveError, display, from_os_error
+from .metadata import ArchiveMetadata, parse_metadata
+from .tarwalk import TarWalk, corrupt, truncated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+_CHUNK: Final = 1024 * 1024
+
+Progress = Callable[[int], None]
+"""Told the stored bytes read so far, often. Raise from it to cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """An archive that was read to its end and found good."""
+
+    metadata: ArchiveMetadata
+    size_bytes: int
+    plain_bytes: int
+    digest: str
+    compression: Compression
+
+
+def verify(
+    path: Path, expected_digest: str | None, *, progress: Progress | None = None
+) -> Verified:
+    """Read a whole archive and check its hash and its structure, in one pass.
+
+    Args:
+        path: The archive.
+        expected_digest: ``sha256:...`` of the stored bytes; None when nobody knows it.
+        progress: See :data:`Progress`.
+
+    Raises:
+        ArchiveError: The archive must not be restored; the cause says why.
+    """
+    with open_plain(path, expected_digest, progress=progress) as plain:
+        for _ in plain:
+            pass
+        return plain.verified()
+
+
+def read_metadata(path: Path) -> ArchiveMetadata:
+    """Read what an archive says about its container, from its head if possible.
+
+    The rest of the archive is not checked.
+
+    Raises:
+        ArchiveError: It cannot be read or is no checkpoint archive.
+    """
+    walk = TarWalk(keep=members.METADATA)
+    with _opened(path) as file:
+        stored = iter(partial(file.read, _CHUNK), b"")
+        for plain in _plain(path, stored):
+            walk.feed(plain)
+            known = members.CONFIG in walk.kept and members.SPEC in walk.kept
+            if known and walk.current not in members.METADATA:
+                break
+        else:
+            walk.close()
+    return parse_metadata(walk.kept)
+
+
+def open_plain(
+    path: Path, expected_digest: str | None, *, progress: Progress | None = None
+) -> PlainTar:
+    """Open an archive as the plain tar that Podman takes as a request body.
+
+    Arguments and errors as for :func:`verify`.
+    """
+    return PlainTar(path, expected_digest, progress)
+
+
+class PlainTar:
+    """The tar inside an archive, as an iterable of pieces that is checked while it flows.
+
+    If the archive turns out to be bad, the iteration raises :class:`ArchiveError` instead of ending,
+    at its end at the latest: a chunked request breaks off, and Podman discards what it got. It can be
+    iterated once.
+    """
+
+    def __init__(self, path: Path, expected_digest: str | None, progress: Progress | None) -> None:
+        self._path = path
+        self._expected = expected_digest
+        self._progress = progress
+        self._file = _opened(path)
+        self._hash = hashlib.sha256()
+        self._walk = TarWalk(keep=members.METADATA, expect=members.REQUIRED)
+        self._compression = Compression.NONE
+        self._stored_bytes = 0
+        self._plain_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        stored = self._stored()
+        try:
+            for plain in _plain(self._path, stored):
+                self._walk.feed(plain)
+                self._plain_bytes += len(plain)
+                yield plain
+            self._walk.close()
+            for name in members.REQUIRED:
+                if name not in self._walk.met:
+                    raise corrupt(f"{name} is missing, so it is not a Podman checkpoint")
+        except ArchiveError as error:
+            for _ in stored:
+                pass  # the hash of the whole tells whether these are the bytes once stored
+            raise self._judged(error) from error
+        self._check_digest()
+
+    def verified(self) -> Verified:
+        """Return what is known after a complete iteration.
+
+        Raises:
+            ArchiveError: The metadata is missing or damaged.
+        """
+        return Verified(
+            metadata=parse_metadata(self._walk.kept),
+            size_bytes=self._stored_bytes,
+            plain_bytes=self._plain_bytes,
+            digest=self._digest(),
+            compression=self._compression,
+        )
+
+    def _stored(self) -> Iterator[bytes]:
+        while data := self._read():
+            if not self._stored_bytes:
+                self._compression = detect(data)
+            self._hash.update(data)
+            self._stored_bytes += len(data)
+            if self._progress is not None:
+                self._progress(self._stored_bytes)
+            yield data
+
+    def _read(self) -> bytes:
+        try:
+            return self._file.read(_CHUNK)
+        except OSError as error:
+            raise from_os_error(error, f"read {display(self._path)}") from error
+
+    def _digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+    def _judged(self, error: ArchiveError) -> ArchiveError:
+        """Prefer the plainest explanation of a bad archive."""
+        if error.cause is Cause.ARCHIVE_CORRUPT and self._expected not in (None, self._digest()):
+            return self._mismatch(str(error))
+        return error
+
+    def _check_digest(self) -> None:
+        if self._expected not in (None, self._digest()):
+            raise self._mismatch("")
+
+    def _mismatch(self, evidence: str) -> ArchiveError:
+        message = (
+            f"The archive {display(self._path)} is not the one that was stored: "
+            f"its digest is {self._digest()}, expected {self._expected}"
+        )
+        return ArchiveError(
+            Cause.ARCHIVE_DIGEST_MISMATCH,
+            f"{message}. {evidence}" if evidence else message,
+            remedy="Restore from another checkpoint or from a good copy of this archive.",
+        )
+
+
+def _plain(path: Path, stored: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress, whatever the format."""
+    first = next(stored, b"")
+    if not first:
+        raise truncated(f"{display(path)} is empty")
+    stream = decompressor(detect(first))
+    try:
+        for data in itertools.chain((first,), stored):
+            yield from stream.feed(data)
+    except CorruptStreamError as error:
+        raise corrupt(f"{display(path)} does not decompress ({error})") from error
+    if not stream.complete:
+        raise truncated(f"the compressed data of {display(path)} has no end")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb", buffering=0)
+    except FileNotFoundError as error:
+        raise ArchiveError(
+            Cause.ARCHIVE_MISSING,
+            f"There is no archive {display(path)}",
+            remedy="Restore from another checkpoint, or put the archive back in place.",
+        ) from error
+    except OSError as error:
+        raise from_os_error(error, f"read {display(path)}") from error

@@ -1,0 +1,274 @@
+"""Writes an archive in one pass: tar, compressor, hash, file. Nothing is staged on disk.
+
+The container runs again by then. What it may change was captured before (:mod:`.capture`), except
+its log, which may only have grown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from ..api.common import Compression
+from ..api.reasons import Cause
+from . import members
+from .compression import compressor
+from .entries import Entry, tree_entries
+from .errors import ArchiveError, display, from_os_error
+from .overlay import Deletion, RootfsDiff, rootfs_changes
+from .tarstream import END, Buffer, TreeTar, file_chunks, member_header, padding
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Progress = Callable[[int], None]
+"""Told the plain bytes so far, often. Raise from it to cancel."""
+
+
+class Output(Protocol):
+    """Where stored bytes go: a file, or a store's."""
+
+    def write(self, data: bytes, /) -> int:
+        """Store all of ``data``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSources:
+    """Everything an archive is made of, as paths on this host.
+
+    Attributes:
+        checkpoint_dir: CRIU's images.
+        config_dump: Podman's configuration of the container.
+        spec_dump: The OCI runtime specification of the container.
+        network_status: Without it, the restored container gets new addresses.
+        stats_dump: CRIU's statistics.
+        devshm_tar: Content of ``/dev/shm``, as Podman saved it.
+        artifacts_dir: Podman's directory of that name.
+        log: The container's log, for log drivers that write ``ctr.log``.
+        rootfs: Changes of the root file system; None leaves them out.
+        volumes: Named volumes (or their captures) to include, by name.
+        origin: What :attr:`ArchiveMetadata.origin` will say; keys are the caller's.
+    """
+
+    checkpoint_dir: Path
+    config_dump: Path
+    spec_dump: Path
+    network_status: Path | None = None
+    stats_dump: Path | None = None
+    devshm_tar: Path | None = None
+    artifacts_dir: Path | None = None
+    log: Path | None = None
+    rootfs: RootfsDiff | None = None
+    volumes: Mapping[str, Path] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A complete archive, as it was handed to the output."""
+
+    size_bytes: int
+    digest: str
+    """``sha256:`` and the hexadecimal hash of the stored bytes."""
+    plain_bytes: int
+    """Length of the tar inside."""
+
+
+def write_archive(
+    sources: ArchiveSources,
+    out: Output,
+    *,
+    compression: Compression = Compression.ZSTD,
+    progress: Progress | None = None,
+) -> Written:
+    """Write the archive of one checkpoint.
+
+    The output is neither flushed nor closed. After an exception it holds a useless part.
+
+    Raises:
+        ArchiveError: A source cannot be read, or cannot be expressed in a Podman archive.
+    """
+    sink = _Sink(out, compression, progress)
+    for member in _members(sources):
+        sink.write(member.header())
+        start = sink.plain_bytes
+        for chunk in member.chunks():
+            sink.write(chunk)
+        if sink.plain_bytes - start != member.size:
+            raise ArchiveError(
+                Cause.UNKNOWN, f"The source of {member.name} changed while it was archived"
+            )
+        sink.write(bytes(padding(member.size)))
+    sink.write(END)
+    return sink.finish()
+
+
+def plain_size(sources: ArchiveSources) -> int:
+    """Return the length of the archive before compression, in bytes.
+
+    For a check of the free space, and for telling progress in percent.
+
+    Raises:
+        ArchiveError: As :func:`write_archive`.
+    """
+    return sum(
+        len(member.header()) + member.size + padding(member.size) for member in _members(sources)
+    ) + len(END)
+
+
+class _Sink:
+    """The rest of the way of a plain byte."""
+
+    def __init__(self, out: Output, compression: Compression, progress: Progress | None) -> None:
+        self._out = out
+        self._compressor = compressor(compression)
+        self._progress = progress
+        self._hash = hashlib.sha256()
+        self._stored = 0
+        self.plain_bytes = 0
+
+    def write(self, data: Buffer) -> None:
+        if not data:
+            return
+        self.plain_bytes += len(data)
+        self._store(self._compressor.compress(data))
+        if self._progress is not None:
+            self._progress(self.plain_bytes)
+
+    def finish(self) -> Written:
+        self._store(self._compressor.flush())
+        return Written(
+            size_bytes=self._stored,
+            digest=f"sha256:{self._hash.hexdigest()}",
+            plain_bytes=self.plain_bytes,
+        )
+
+    def _store(self, data: bytes) -> None:
+        if data:
+            self._hash.update(data)
+            self._out.write(data)
+            self._stored += len(data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    name: str
+    size: int
+    chunks: Callable[[], Iterator[Buffer]]
+    directory: bool = False
+    mtime_ns: int = 0
+
+    def header(self) -> bytes:
+        return member_header(self.name, self.size, directory=self.directory, mtime_ns=self.mtime_ns)
+
+
+def _members(sources: ArchiveSources) -> Iterator[_Member]:
+    """List the members in their order: metadata first, then as Podman orders them."""
+    if sources.origin:
+        document = json.dumps(dict(sources.origin), indent=1, sort_keys=True)
+        yield _document(members.ORIGIN, document.encode())
+    yield _file(members.CONFIG, sources.config_dump)
+    yield _file(members.SPEC, sources.spec_dump)
+    for name, path in (
+        (members.NETWORK_STATUS, sources.network_status),
+        (members.STATISTICS, sources.stats_dump),
+        (members.DEVSHM, sources.devshm_tar),
+    ):
+        if path is not None:
+            yield _file(name, path)
+    if sources.log is not None:
+        yield _file(members.LOG, sources.log, chunks=_log_chunks)
+    if sources.artifacts_dir is not None:
+        yield from _directory(members.ARTIFACTS, sources.artifacts_dir)
+    yield from _directory(members.CHECKPOINT, sources.checkpoint_dir)
+    if sources.rootfs is not None:
+        yield from _rootfs(sources.rootfs)
+    if sources.volumes:
+        yield _Member(f"{members.VOLUMES}/", 0, _nothing, directory=True)
+    for name, path in sorted(sources.volumes.items()):
+        yield _tree(f"{members.VOLUMES}/{name}.tar", TreeTar(partial(tree_entries, path)))
+
+
+def _rootfs(diff: RootfsDiff) -> Iterator[_Member]:
+    def entries() -> Iterator[Entry]:
+        return (change for change in rootfs_changes(diff) if isinstance(change, Entry))
+
+    try:
+        deleted = [change.path for change in rootfs_changes(diff) if isinstance(change, Deletion)]
+        yield _tree(members.ROOTFS_DIFF, TreeTar(entries))
+    except OSError as error:
+        raise from_os_error(error, f"read the layers of {display(diff.upper)}") from error
+    yield _document(members.DELETED_FILES, json.dumps(deleted).encode())
+
+
+def _directory(name: str, path: Path) -> Iterator[_Member]:
+    """List a directory of plain files, as the container's bundle has them."""
+    status = _status(path)
+    yield _Member(f"{name}/", 0, _nothing, directory=True, mtime_ns=status.st_mtime_ns)
+    try:
+        children = sorted(os.listdir(path))
+    except OSError as error:
+        raise from_os_error(error, f"list {display(path)}") from error
+    for child in children:
+        below = path / child
+        mode = _status(below).st_mode
+        if stat.S_ISDIR(mode):
+            yield from _directory(f"{name}/{child}", below)
+        elif stat.S_ISREG(mode):
+            yield _file(f"{name}/{child}", below)
+        else:
+            raise ArchiveError(
+                Cause.UNSUPPORTED_FILE,
+                f"{display(below)} is neither a file nor a directory; an archive cannot hold it",
+            )
+
+
+def _file(
+    name: str,
+    path: Path,
+    *,
+    chunks: Callable[[Path, int], Iterator[Buffer]] = file_chunks,
+) -> _Member:
+    status = _status(path)
+    return _Member(
+        name, status.st_size, partial(chunks, path, status.st_size), mtime_ns=status.st_mtime_ns
+    )
+
+
+def _document(name: str, content: bytes) -> _Member:
+    return _Member(name, len(content), lambda: iter((content,)))
+
+
+def _tree(name: str, tar: TreeTar) -> _Member:
+    return _Member(name, tar.size(), tar.chunks)
+
+
+def _nothing() -> Iterator[Buffer]:
+    return iter(())
+
+
+def _log_chunks(path: Path, size: int) -> Iterator[Buffer]:
+    """Yield the head of a log that the running container appends to, or has just rotated."""
+    sent = 0
+    try:
+        with path.open("rb") as log:
+            while sent < size and (data := log.read(min(1 << 20, size - sent))):
+                sent += len(data)
+                yield data
+    except FileNotFoundError:
+        pass
+    yield b"\n" * (size - sent)
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return os.lstat(path)
+    except OSError as error:
+        raise from_os_error(error, f"read {display(path)}") from error
