@@ -71,7 +71,7 @@ def prepare() -> Launch:
 
 def _dependencies() -> str:
     """Make sure of the folder with the locked dependencies, and return its name."""
-    requirements = _requirements()
+    requirements = for_hosts(REQUIREMENTS.read_text())
     name = f"deps-{digest(requirements, PYTHON)}"
     if not (FOLDER / name).exists():
         cached = built_once(
@@ -86,19 +86,19 @@ def _dependencies() -> str:
     return name
 
 
-def _requirements() -> str:
-    """The lock file with its environment markers resolved for the hosts' Python.
+def for_hosts(lock: str) -> str:
+    """Resolve the environment markers of a lock file for the hosts' Python.
 
-    pip would resolve them for the Python that it runs on.
+    pip resolves them for the Python that it runs on itself.
     """
     environment = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0"}
     kept = []
     # One requirement goes over several lines, with its hashes on those that are indented.
-    for entry in re.split(r"\n(?=\S)", REQUIREMENTS.read_text()):
-        line, _, rest = entry.partition("\n")
+    for entry in re.split(r"\n(?=\S)", lock):
+        line, _, hashes = entry.partition("\n")
         requirement, _, marker = line.rstrip("\\ ").partition(" ; ")
         if not marker or Marker(marker).evaluate(environment):
-            kept.append(f"{requirement} \\\n{rest}" if rest else requirement)
+            kept.append(f"{requirement} \\\n{hashes}" if hashes else requirement)
     return "\n".join(kept)
 
 

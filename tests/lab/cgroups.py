@@ -59,11 +59,6 @@ def host_cgroup(host: str) -> Cgroup:
     return Cgroup(_hierarchy() / f"{paths.CGROUP_PREFIX}-{host}")
 
 
-def host_cgroups() -> list[Cgroup]:
-    """The groups of all hosts of this checkout's lab, those left behind included."""
-    return [Cgroup(path) for path in _hierarchy().glob(f"{paths.CGROUP_PREFIX}-*")]
-
-
 def _hierarchy() -> Path:
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount, _, source = line.partition(" - ")

@@ -3,8 +3,8 @@
 A host is an overlay over the shared :mod:`.base`, in mount, PID, UTS, IPC, network and cgroup
 namespaces of its own. ``init.sh`` sets it up from inside and stays as its PID 1. Everything a host
 has, mounts and network included, lives in these namespaces and ends with that process; only its
-control group and its disk (a folder) are left. So killing PID 1 is a power cut, and no state on the
-machine can get out of step: a host is found by its control group.
+control group and its disk (a folder) are left. So killing what is in the group is a power cut, and
+no state on the machine can get out of step: a host is found by its control group.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from . import agents, images, network, paths
+from . import agent_process, agents, images, network, paths
+from .agent_process import AgentProcess
 from .base import base
-from .cgroups import Cgroup, host_cgroup, host_cgroups
+from .cgroups import Cgroup, host_cgroup
 from .locks import locked
 from .shell import run
 from .waiting import WaitError, wait_until
@@ -41,18 +41,6 @@ ENVIRONMENT: Final = {
 # to see its own group below the root of the groups.
 ENTER: Final = 'echo 0 >"$0/cgroup.procs" && exec "$@"'
 
-AGENT_LOG: Final = "var/log/podman-checkpoint-agent.log"
-AGENT_PID: Final = "/run/podman-checkpoint-agent.pid"
-AGENT_KUBECONFIG: Final = "/etc/podman-checkpoint/kubeconfig"
-AGENT_COMMAND: Final = "/usr/local/bin/podman-checkpoint-agent"
-# The caller waits for the end of the output, so the process ID is written before the output moves.
-RUN_AGENT: Final = f"""\
-mkdir -p /sys/fs/cgroup/agent
-echo 0 >/sys/fs/cgroup/agent/cgroup.procs
-echo $$ >{AGENT_PID}
-exec "$@" >>/{AGENT_LOG} 2>&1 </dev/null
-"""
-
 
 class HostError(RuntimeError):
     """A host cannot do what was asked of it."""
@@ -69,6 +57,7 @@ class NamespacedHost:
         self.address = f"{paths.SUBNET}.{self.number}"
         self.disk = paths.HOSTS / name
         self._cable = f"{paths.BRIDGE}-{name[-1]}"
+        self._agent = AgentProcess(self)
 
     def __repr__(self) -> str:
         return f"NamespacedHost({self.name!r})"
@@ -84,12 +73,16 @@ class NamespacedHost:
     # Power
 
     def is_up(self) -> bool:
-        return self._pid() is not None
+        """Whether the host can run programs; its Podman service may still be starting."""
+        pid = self._pid()
+        # Until it has changed its root, that is the machine's.
+        return pid is not None and not Path(f"/proc/{pid}/root").samefile("/")
 
     def up(self) -> None:
-        """Boot the host unless it is up, and start its agent if one is installed."""
+        """Boot the host unless it is up. Its agent is for the caller to start."""
         with self._lock():
-            if not self._is_ready():
+            if not self.is_up():
+                # Of a boot that was broken off, something may be left.
                 self._power_off()
                 self._boot()
 
@@ -118,6 +111,8 @@ class NamespacedHost:
         with self._lock():
             self._power_off()
             self._boot()
+            if self._agent.is_installed():
+                self._agent.start_installed()
 
     def _boot(self) -> None:
         root = base()
@@ -140,15 +135,13 @@ class NamespacedHost:
         environment = {**os.environ, **{key: str(value) for key, value in boot.items()}}
         run("setsid", "--fork", "sh", INIT, "launch", env=environment)
         try:
-            wait_until(self.is_up, f"the first process of {self.name}")
+            wait_until(self._pid, f"the first process of {self.name}")
             self._plug_in()
-            wait_until(self._is_ready, f"the Podman service of {self.name}")
+            wait_until(self._is_serving, f"the Podman service of {self.name}")
         except WaitError as error:
             console = (self.disk / "console.log").read_text(errors="replace")
             self._power_off()
             raise HostError(f"{self.name} does not boot: {error}\n{console}") from error
-        if (self.rootfs / AGENT_KUBECONFIG[1:]).exists():
-            self.agent_start()
 
     def _prepare_disk(self, root: Path) -> None:
         made_for = self.disk / "base"
@@ -172,9 +165,6 @@ class NamespacedHost:
         run("ip", "link", "set", self._cable, "master", paths.BRIDGE, "up")
 
     def _power_off(self) -> None:
-        pid = self._pid()
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
         self._cgroup().remove()
         # The kernel may have removed it already, with the host's network namespace.
         run("ip", "link", "delete", self._cable, check=False)
@@ -226,66 +216,28 @@ class NamespacedHost:
     # The agent
 
     def install_agent(self, kubeconfig: str) -> None:
-        """Give the host an agent with this credential. It starts by itself at every later boot."""
-        script = 'umask 077 && mkdir -p "${0%/*}" && cat >"$0"'
-        self.exec("sh", "-c", script, AGENT_KUBECONFIG, stdin=kubeconfig)
-        self._update_agent()
+        """Give the host the agent and its credential. From then on, it starts at every reboot."""
+        self._agent.install(kubeconfig)
 
     def agent_start(self, env: Mapping[str, str] | None = None) -> None:
-        """Start the agent with the code of the checkout as it is now; one that runs is ended first.
+        """Start the agent with the checkout's present code; nothing when just that runs already.
 
         Args:
             env: further environment variables, for this start only.
         """
-        self._end_agent()
-        launch = self._update_agent()
-        variables = {
-            "PODMAN_CHECKPOINT_NODE_NAME": self.name,
-            "KUBECONFIG": AGENT_KUBECONFIG,
-            "PYTHONPATH": launch.python_path,
-            **(env or {}),
-        }
-        words = (f"{key}={value}" for key, value in variables.items())
-        command = launch.fault_command if agents.FAULT_VARIABLE in variables else (AGENT_COMMAND,)
-        self.exec(
-            *("setsid", "--fork", "env", *words),
-            *("sh", "-c", RUN_AGENT, "agent", *command, "run"),
-        )
+        self._agent.start(env or {})
 
     def agent_kill(self) -> None:
         """Kill the agent's main process with SIGKILL, and nothing that it started."""
-        if self.agent_running():
-            self._signal_agent("KILL")
+        self._agent.kill()
 
     def agent_running(self) -> bool:
-        check = f'grep -qx "$(cat {AGENT_PID})" /sys/fs/cgroup/agent/cgroup.procs'
-        return self.is_up() and self.exec("sh", "-c", check, check=False).returncode == 0
+        return self.is_up() and self._agent.is_running()
 
     def agent_log(self) -> str:
         """What all agents of this host said since its disk was made."""
-        log = self.disk / "upper" / AGENT_LOG
+        log = self.disk / "upper" / agent_process.LOG[1:]
         return log.read_text(errors="replace") if log.exists() else ""
-
-    def _update_agent(self) -> agents.Launch:
-        launch = agents.prepare()
-        script = 'cat >"$0.new" && chmod 755 "$0.new" && mv "$0.new" "$0"'
-        self.exec("sh", "-c", script, AGENT_COMMAND, stdin=launch.script)
-        return launch
-
-    def _end_agent(self) -> None:
-        if not self.agent_running():
-            return
-        self._signal_agent("TERM")
-        try:
-            wait_until(lambda: not self.agent_running(), "the agent to end", timeout=10)
-        except WaitError:
-            self.agent_kill()
-
-    def _signal_agent(self, signal_name: str) -> None:
-        script = f'kill -{signal_name} "$(cat {AGENT_PID})"'
-        self.exec("sh", "-c", script)
-        if signal_name == "KILL":
-            wait_until(lambda: not self.agent_running(), "the killed agent to end")
 
     # How a host is found
 
@@ -306,24 +258,11 @@ class NamespacedHost:
             raise HostError(f"{self.name} is down: start it with ./lab up {self.name}")
         return pid
 
-    def _is_ready(self) -> bool:
-        pid = self._pid()
-        if pid is None:
-            return False
-        root = Path(f"/proc/{pid}/root")
-        # Until it has changed its root, the socket would be that of the machine.
-        return not root.samefile("/") and (root / SOCKET).is_socket()
+    def _is_serving(self) -> bool:
+        return self.is_up() and (self.rootfs / SOCKET).is_socket()
 
     def _lock(self) -> AbstractContextManager[None]:
         return locked(paths.STATE / "locks" / self.name)
-
-
-def remove_leftovers() -> None:
-    """End all namespaced hosts of this checkout, also those that a killed session left."""
-    for cgroup in host_cgroups():
-        cgroup.remove()
-    for device in Path("/sys/class/net").glob(f"{paths.BRIDGE}-*"):
-        run("ip", "link", "delete", device.name, check=False)
 
 
 def _numbers(pid: int) -> list[int]:
@@ -332,5 +271,5 @@ def _numbers(pid: int) -> list[int]:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return []
-    (line,) = re.findall(r"^NSpid:(.*)$", status, re.MULTILINE)
-    return [int(number) for number in line.split()]
+    line = re.search(r"^NSpid:(.*)$", status, re.MULTILINE)
+    return [int(number) for number in line[1].split()] if line else []

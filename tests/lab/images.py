@@ -58,9 +58,10 @@ done
 
 POSTGRES_DATA: Final = "/var/lib/postgresql/data"
 POSTGRES_SOCKETS: Final = "/run/postgresql"
-POSTGRES_CONF: Final = f"""
+POSTGRES_CONF: Final = f"""\
 listen_addresses = '*'
 unix_socket_directories = '{POSTGRES_SOCKETS}'
+jit = off
 """
 POSTGRES_HBA: Final = "local all all trust\nhost all all all trust\n"
 
@@ -148,11 +149,11 @@ def _postgres(root: Path) -> None:
         )
     initdb = "initdb --pgdata=$0 --auth=trust --encoding=UTF8 --locale=C.UTF-8"
     debian.inside(root, "su", "postgres", "-s", "/bin/sh", "-c", initdb, POSTGRES_DATA)
-    data = root / POSTGRES_DATA[1:]
-    (data / "pg_hba.conf").write_text(POSTGRES_HBA)
-    with (data / "postgresql.conf").open("a") as conf:
-        conf.write(POSTGRES_CONF)
     debian.clean(root)
+    # The just-in-time compiler, which would be half of the image.
+    for library in ("libLLVM*", "libz3*"):
+        for path in (root / "usr/lib").glob(f"*-linux-gnu/{library}"):
+            path.unlink()
 
 
 def _pack(root: Path, *, tag: str, config: Mapping[str, Any], archive: Path) -> None:
@@ -196,7 +197,10 @@ RECIPES: Final[Mapping[str, _Recipe]] = {
     ),
     "postgres": _Recipe(
         _postgres,
-        {},
+        {
+            f"{POSTGRES_DATA[1:]}/postgresql.conf": POSTGRES_CONF,
+            f"{POSTGRES_DATA[1:]}/pg_hba.conf": POSTGRES_HBA,
+        },
         {
             "Env": [*_ENV, f"PGDATA={POSTGRES_DATA}", "LANG=C.UTF-8"],
             "User": "postgres",
