@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from . import controlplane, inventory, kubectl, lifecycle, paths, tools
 from .lifecycle import FAILURES
@@ -17,28 +17,23 @@ _ABOUT = "A real Kubernetes control plane and real Podman hosts, on this machine
 IMAGES = ("busybox", "postgres", "ghostwriter")
 
 
-class UsageError(Exception):
-    """The command line cannot be carried out as it stands."""
-
-
 def main(argv: Sequence[str]) -> int:
-    """Run one command and return its exit status: 1 for a failure, 2 for wrong usage."""
+    """Run one command and return its exit status.
+
+    Raises:
+        SystemExit: with status 2, for wrong usage.
+    """
+    status = 0
     try:
-        if argv[:1] == [
-            "kubectl"
-        ]:  # before argparse, which would take kubectl's options for its own
-            return _kubectl(argv[1:])
-        return _run(_parser().parse_args(argv))
-    except UsageError as error:
-        print(f"lab: {error}", file=sys.stderr)
-        return 2
-    except ExceptionGroup as group:
-        lines = [str(error) for error in group.exceptions]
-    except FAILURES as error:
-        lines = [str(error)]
-    for line in lines:
-        print(f"lab: {line}", file=sys.stderr)
-    return 1
+        # Before argparse, which would take kubectl's options for its own.
+        if argv[:1] == ["kubectl"]:
+            _kubectl(argv[1:])
+        _run(_parser().parse_args(argv))
+    except* FAILURES as group:
+        for error in group.exceptions:
+            print(f"lab: {error}", file=sys.stderr)
+        status = 1
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 _HOSTS = ", ".join(inventory.NAMES)
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> None:
     match args.command:
         case "up":
             _up(args.hosts)
@@ -83,13 +78,12 @@ def _run(args: argparse.Namespace) -> int:
         case "tools":
             print(tools.find().kubectl.parent)
         case _:
-            return _on_host(args)
-    return 0
+            _on_host(args)
 
 
 def _up(names: list[str]) -> None:
     if unknown := [name for name in names if name not in inventory.NAMES]:
-        raise UsageError(f"no such host: {', '.join(unknown)} (there are {_HOSTS})")
+        _refuse(f"no such host: {', '.join(unknown)} (there are {_HOSTS})")
     lifecycle.up(names or inventory.NAMESPACED)
     _status()
 
@@ -105,16 +99,16 @@ def _status() -> None:
         print(f"{name:<13}  {state}")
 
 
-def _on_host(args: argparse.Namespace) -> int:
+def _on_host(args: argparse.Namespace) -> None:
     host = inventory.host(args.host)
     if not host.is_up():
         raise RuntimeError(f"{host.name} is not up: run './lab up {host.name}'")
     match args.command:
         case "exec":
-            return _exec(host, args.argv)
+            _exec(host, args.argv)
         case "reboot":
             if args.kernel and host.name not in inventory.VIRTUAL:
-                raise UsageError(f"{host.name} shares this machine's kernel: leave --kernel out")
+                _refuse(f"{host.name} shares this machine's kernel: leave --kernel out")
             host.reboot(args.kernel)
         case "agent-kill":
             host.agent_kill()
@@ -124,23 +118,27 @@ def _on_host(args: argparse.Namespace) -> int:
             print(host.agent_log(), end="")
         case "image":
             host.load_image(args.image)
-    return 0
 
 
-def _exec(host: inventory.Host, argv: list[str]) -> int:
+def _exec(host: inventory.Host, argv: list[str]) -> NoReturn:
     words = argv[1:] if argv[:1] == ["--"] else argv
     if not words:
-        raise UsageError(f"say what to run: ./lab exec {host.name} CMD…")
+        _refuse(f"say what to run: ./lab exec {host.name} CMD…")
     tty = sys.stdin.isatty() and sys.stdout.isatty()
     command = host.exec_argv(*words, tty=tty)
     os.execvp(command[0], command)
 
 
-def _kubectl(args: Sequence[str]) -> int:
+def _kubectl(args: Sequence[str]) -> NoReturn:
     if not paths.KUBECONFIG.exists():
         raise RuntimeError("the lab is not up: run './lab up'")
     command = kubectl.argv(*args)
     os.execve(command[0], command, kubectl.environment())
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"lab: {message}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 if __name__ == "__main__":
