@@ -21,18 +21,15 @@ from .common import (
     StatusPart,
 )
 
-_PORT: Final = (
-    "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-)
+_PORTS: Final = "[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?"
 _ADDRESS: Final = r"([0-9]{1,3}([.][0-9]{1,3}){3}|\[[0-9a-fA-F:.]+\])"
-PUBLISH_PORT: Final = (
-    f"^(({_ADDRESS}:)?({_PORT}(-{_PORT})?)?:)?{_PORT}(-{_PORT})?(/(tcp|udp|sctp))?$"
-)
+PUBLISH_PORT: Final = f"^(({_ADDRESS}:)?({_PORTS})?:)?{_PORTS}(/(tcp|udp|sctp))?$"
 """Podman's ``--publish``: ``[[address:][hostPort]:]containerPort[/protocol]``, ports or ranges."""
 
 
 def _published(value: str) -> str:
-    if re.fullmatch(PUBLISH_PORT, value) is None:
+    numbers = map(int, re.findall("[0-9]{5,}", value))
+    if re.fullmatch(PUBLISH_PORT, value) is None or any(each > 65535 for each in numbers):
         raise ValueError(
             "publishPorts: write [[address:]hostPort:]containerPort[/protocol], "
             "for example 1433:1433 or 127.0.0.1:15432:5432/tcp"
