@@ -181,14 +181,8 @@ def _port(mapping: Mapping[str, Any]) -> Port:
 
 def _architecture(spec: Mapping[str, Any]) -> str:
     seccomp = _object(_object(spec, "linux"), "seccomp")
-    return next(
-        (
-            _ARCHITECTURES[name]
-            for name in _texts(seccomp, "architectures")
-            if name in _ARCHITECTURES
-        ),
-        "",
-    )
+    known = (name for name in _texts(seccomp, "architectures") if name in _ARCHITECTURES)
+    return _ARCHITECTURES.get(next(known, ""), "")
 
 
 def _json_object(name: str, files: Mapping[str, bytes]) -> Mapping[str, Any]:

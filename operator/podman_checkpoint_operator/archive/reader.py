@@ -1,8 +1,8 @@
 """Reads stored archives: checks them, tells what is in them, and hands Podman the tar inside.
 
 Works on archives of this operator and on those that ``podman container checkpoint --export`` made.
-Podman itself accepts an archive with flipped bytes and reports success, so nothing may reach it that
-was not checked here.
+Podman itself accepts an archive with flipped bytes and reports success, so nothing may reach it
+that was not checked here.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def read_metadata(path: Path) -> ArchiveMetadata:
     walk = TarWalk(keep=members.METADATA)
     with _opened(path) as file:
         stored = iter(partial(file.read, _CHUNK), b"")
-        for plain in _plain(path, stored):
+        for plain in _plain(stored):
             walk.feed(plain)
             known = members.CONFIG in walk.kept and members.SPEC in walk.kept
             if known and walk.current not in members.METADATA:
@@ -96,9 +96,9 @@ def open_plain(
 class PlainTar:
     """The tar inside an archive, as an iterable of pieces that is checked while it flows.
 
-    If the archive turns out to be bad, the iteration raises :class:`ArchiveError` instead of ending,
-    at its end at the latest: a chunked request breaks off, and Podman discards what it got. It can be
-    iterated once.
+    If the archive turns out to be bad, the iteration raises :class:`ArchiveError` instead of
+    ending, at its end at the latest: a chunked request breaks off, and Podman discards what it got.
+    It can be iterated once.
     """
 
     def __init__(self, path: Path, expected_digest: str | None, progress: Progress | None) -> None:
@@ -130,7 +130,7 @@ class PlainTar:
     def __iter__(self) -> Iterator[bytes]:
         stored = self._stored()
         try:
-            for plain in _plain(self._path, stored):
+            for plain in _plain(stored):
                 self._walk.feed(plain)
                 self._plain_bytes += len(plain)
                 yield plain
@@ -181,7 +181,7 @@ class PlainTar:
         """Prefer the plainest explanation of a bad archive."""
         if error.cause is Cause.ARCHIVE_CORRUPT and self._expected not in (None, self._digest()):
             return self._mismatch(str(error))
-        return error
+        return ArchiveError(error.cause, f"{display(self._path)}: {error}", remedy=error.remedy)
 
     def _check_digest(self) -> None:
         if self._expected not in (None, self._digest()):
@@ -199,19 +199,19 @@ class PlainTar:
         )
 
 
-def _plain(path: Path, stored: Iterator[bytes]) -> Iterator[bytes]:
+def _plain(stored: Iterator[bytes]) -> Iterator[bytes]:
     """Decompress, whatever the format."""
     first = next(stored, b"")
     if not first:
-        raise truncated(f"{display(path)} is empty")
+        raise truncated("it is empty")
     stream = decompressor(detect(first))
     try:
         for data in itertools.chain((first,), stored):
             yield from stream.feed(data)
     except CorruptStreamError as error:
-        raise corrupt(f"{display(path)} does not decompress ({error})") from error
+        raise corrupt(f"it does not decompress ({error})") from error
     if not stream.complete:
-        raise truncated(f"the compressed data of {display(path)} has no end")
+        raise truncated("the compressed data have no end")
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -1,8 +1,8 @@
 """A strict walk through a tar that arrives in pieces, keeping the few members that are asked for.
 
-The standard library's reader stops quietly at a damaged header, which is right for salvage and wrong
-for a checkpoint: here everything up to the end marker has to make sense. Nothing the tar says is
-trusted: only bounded amounts are kept in memory, whatever sizes it claims.
+The standard library's reader stops quietly at a damaged header, which is right for salvage and
+wrong for a checkpoint: here everything up to the end marker has to make sense. Nothing the tar says
+is trusted: only bounded amounts are kept in memory, whatever sizes it claims.
 """
 
 from __future__ import annotations
