@@ -94,6 +94,7 @@ class Cause(StrEnum):
     ARCHIVE_CORRUPT = "ArchiveCorrupt"
     ARCHIVE_DIGEST_MISMATCH = "ArchiveDigestMismatch"
     ARCHIVE_OUTSIDE_STORE = "ArchiveOutsideStore"
+    ARCHIVE_EXISTS = "ArchiveExists"
     # The target of a restore
     NAME_IN_USE = "NameInUse"
     ID_IN_USE = "IDInUse"
