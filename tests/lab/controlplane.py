@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from . import network, paths, pki, tools
-from .kubectl import apply, kubectl
+from .kubectl import DISCOVERY_CACHE, apply, kubectl
 from .processes import Daemon
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def down() -> None:
     for daemon in (_API_SERVER, _ETCD):
         daemon.stop()
     paths.KUBECONFIG.unlink(missing_ok=True)
-    for folder in (_PKI, paths.STATE / "etcd"):
+    for folder in (_PKI, paths.STATE / "etcd", DISCOVERY_CACHE):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from . import paths, tools
 from .shell import run
@@ -12,6 +12,9 @@ from .shell import run
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
+
+DISCOVERY_CACHE: Final = paths.STATE / "kubectl"
+"""Within the lab: one in the home folder would tell the next lab of types that it lacks."""
 
 
 def kubectl(
@@ -37,9 +40,6 @@ def argv(*args: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with the lab's kubeconfig, and a discovery cache within the lab.
-
-    A cache in the home folder would outlive the lab and tell the next one of types it lacks.
-    """
-    cache = paths.STATE / "kubectl"
-    return {**os.environ, "KUBECONFIG": str(paths.KUBECONFIG), "KUBECACHEDIR": str(cache)}
+    """This process's environment, turned to the lab's API server."""
+    lab = {"KUBECONFIG": str(paths.KUBECONFIG), "KUBECACHEDIR": str(DISCOVERY_CACHE)}
+    return {**os.environ, **lab}
