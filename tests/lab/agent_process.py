@@ -56,8 +56,8 @@ class AgentProcess:
 
     def install(self, kubeconfig: str) -> None:
         """Put the command and the credential into the host."""
-        self._write(KUBECONFIG, kubeconfig, mode="600")
         self._write(COMMAND, agents.prepare().script, mode="755")
+        self._write(KUBECONFIG, kubeconfig, mode="600")
 
     def is_installed(self) -> bool:
         return self._succeeds("test", "-e", KUBECONFIG)

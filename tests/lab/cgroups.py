@@ -59,6 +59,12 @@ def host_cgroup(host: str) -> Cgroup:
     return Cgroup(_hierarchy() / f"{paths.CGROUP_PREFIX}-{host}")
 
 
+def hosts_with_cgroup() -> list[str]:
+    """Names of this checkout's hosts that are up, or of which a killed session left something."""
+    prefix = f"{paths.CGROUP_PREFIX}-"
+    return sorted(path.name.removeprefix(prefix) for path in _hierarchy().glob(f"{prefix}*"))
+
+
 def _hierarchy() -> Path:
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount, _, source = line.partition(" - ")
