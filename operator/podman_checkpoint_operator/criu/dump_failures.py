@@ -17,7 +17,6 @@ _CONNECTIONS_AND_FILES: Final = (
         remedy="A deleted file that is still open is larger than CRIU's ghost limit. Create a new "
         "checkpoint with spec.ghostLimit.policy: Auto and spec.ghostLimit.max of at least {size} "
         "bytes, or let the application close {path}.",
-        transient=True,
     ),
     Entry(  # files-reg.c
         cause=Cause.LINK_REMAP,
