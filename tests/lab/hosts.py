@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 INIT: Final = Path(__file__).with_name("init.sh")
 SOCKET: Final = "run/podman/podman.sock"
+BOOTED: Final = "run/lab-host-is-up"
+"""Made by ``init.sh`` when all but the Podman service is there."""
+
 ENVIRONMENT: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
     "HOME": "/root",
@@ -75,8 +78,7 @@ class NamespacedHost:
     def is_up(self) -> bool:
         """Whether the host can run programs; its Podman service may still be starting."""
         pid = self._pid()
-        # Until it has changed its root, that is the machine's.
-        return pid is not None and not Path(f"/proc/{pid}/root").samefile("/")
+        return pid is not None and Path(f"/proc/{pid}/root", BOOTED).exists()
 
     def up(self) -> None:
         """Boot the host unless it is up. Its agent is for the caller to start."""

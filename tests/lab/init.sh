@@ -64,6 +64,7 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 
 unset NAME ADDRESS GATEWAY CGROUP BASE DISK ARCHIVES ARCHIVES_IN_HOST AGENT AGENT_IN_HOST
 cd /
+touch /run/lab-host-is-up
 exec >>/var/log/podman-service.log 2>&1
 set +e
 # Socket activation would start the service again as well. While it runs, the shell reaps orphans.

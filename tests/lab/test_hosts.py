@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from tests.lab import paths
 from tests.lab.cgroups import host_cgroup, hosts_with_cgroup
 from tests.lab.hosts import HostError, NamespacedHost
-from tests.lab.shell import CommandFailed
+from tests.lab.shell import CommandFailed, run
 from tests.lab.waiting import wait_until
 
 pytestmark = pytest.mark.lab
@@ -82,6 +83,20 @@ class TestPower:
         host.exec("touch", "/run/same-boot")
         host.up()
         assert (host.rootfs / "run/same-boot").exists()
+
+    def test_a_boot_that_was_broken_off_is_begun_again(self, bridge: None) -> None:
+        host = NamespacedHost("host-s")
+        host.destroy()
+        unplugged = "from tests.lab.hosts import NamespacedHost as Host; Host._plug_in = exit"
+        broken_off = f"{unplugged}; Host('host-s').up()"
+        run(sys.executable, "-c", broken_off, cwd=paths.CHECKOUT)
+        assert host.name in hosts_with_cgroup()
+        assert not host.is_up()
+
+        host.up()
+
+        assert host.exec("podman", "info", check=False).returncode == 0
+        host.destroy()
 
     def test_another_kernel_is_refused(self, host: NamespacedHost) -> None:
         with pytest.raises(HostError, match="use host-v"):
