@@ -7,6 +7,7 @@ are ended.
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,13 +46,24 @@ class Cgroup:
 
     def remove(self) -> None:
         """Kill what is in the group and below it, and remove both. Does nothing if it is gone."""
+        wait_until(self._is_removed, f"the processes in {self.path} to end")
+
+    def _is_removed(self) -> bool:
+        """Take a step towards the group's removal, and tell whether it was the last."""
         if not self.path.is_dir():
-            return
+            return True
         if self.is_populated():
             (self.path / "cgroup.kill").write_text("1")
-            wait_until(lambda: not self.is_populated(), f"the processes in {self.path} to end")
-        for folder, _, _ in os.walk(self.path, topdown=False):
-            os.rmdir(folder)
+            return False
+        try:
+            for folder, _, _ in os.walk(self.path, topdown=False):
+                os.rmdir(folder)
+        except OSError as error:
+            # A process was just entering, such as one that another process of the lab had started.
+            if error.errno != errno.EBUSY:
+                raise
+            return False
+        return True
 
 
 def host_cgroup(host: str) -> Cgroup:
