@@ -57,12 +57,17 @@ class GhostLimitFiles:
         Args:
             contents: the files that exist, by path.
         """
-        certain = len(self.write) == 1
-        own = [ghost_limit(contents[path]) for path in self.read if path in contents]
-        found = [limit for limit in own if limit is not None]
-        if not found:
-            return DEFAULT_GHOST_LIMIT
-        return found[-1] if certain else min(found)
+        source = self.source(contents)
+        limit = None if source is None else ghost_limit(contents[source])
+        return DEFAULT_GHOST_LIMIT if limit is None else limit
+
+    def source(self, contents: Mapping[str, bytes]) -> str | None:
+        """Return the file whose limit CRIU will use; None if CRIU's default is in force."""
+        limits = {path: ghost_limit(contents.get(path, b"")) for path in self.read}
+        found = {path: limit for path, limit in limits.items() if limit is not None}
+        if len(self.write) > 1:
+            return min(found, key=lambda path: found[path], default=None)
+        return next(reversed(found), None)
 
 
 def ghost_limit_files(
@@ -171,7 +176,7 @@ def without_own_ghost_limit(content: bytes) -> bytes:
 
 
 def _lines(content: bytes) -> list[bytes]:
-    r"""Split at line feeds only, as CRIU does; ``splitlines`` would also split at a lone ``\\r``."""
+    """Split at line feeds only, as CRIU does; ``splitlines`` splits at carriage returns too."""
     return io.BytesIO(content).readlines()
 
 

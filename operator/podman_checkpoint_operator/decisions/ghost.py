@@ -47,7 +47,7 @@ class Held:
 
     Attributes:
         limit_bytes: what CRIU will use.
-        config_file: where the agent made sure of it; None where it left the host's files alone.
+        config_file: the file on the host that sets it; None if it is CRIU's own default.
     """
 
     limit_bytes: int
