@@ -65,6 +65,21 @@ jit = off
 """
 POSTGRES_HBA: Final = "local all all trust\nhost all all all trust\n"
 
+# A session that `podman exec` opened would be no part of a checkpoint; this one is.
+WITH_SESSION: Final = """\
+#!/bin/sh
+# PostgreSQL, and a client session of the same container that stays open: SQL written to
+# /tmp/session.in is run in it, and what it answers is appended to /tmp/session.out.
+postgres "$@" &
+server=$!
+trap 'kill -INT "$server"' TERM INT
+until pg_isready --quiet; do sleep 0.1; done
+mkfifo /tmp/session.in
+# Opened for reading and writing, so that it never ends.
+psql --no-psqlrc --tuples-only --no-align <>/tmp/session.in >>/tmp/session.out 2>&1 &
+while kill -0 "$server" 2>/dev/null; do wait "$server"; done
+"""
+
 
 class ImageError(RuntimeError):
     """There is no such image."""
@@ -200,6 +215,7 @@ RECIPES: Final[Mapping[str, _Recipe]] = {
         {
             f"{POSTGRES_DATA[1:]}/postgresql.conf": POSTGRES_CONF,
             f"{POSTGRES_DATA[1:]}/pg_hba.conf": POSTGRES_HBA,
+            "usr/local/bin/postgres-with-session": WITH_SESSION,
         },
         {
             "Env": [*_ENV, f"PGDATA={POSTGRES_DATA}", "LANG=C.UTF-8"],

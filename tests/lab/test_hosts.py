@@ -33,6 +33,18 @@ def sql(host: NamespacedHost, query: str) -> str:
     return host.exec("podman", "exec", "pg", "psql", "-Atc", query).stdout.strip()
 
 
+def ask(host: NamespacedHost, script: str) -> subprocess.CompletedProcess[str]:
+    return host.exec("podman", "exec", "pg", "sh", "-c", script, check=False)
+
+
+def in_session(host: NamespacedHost, query: str) -> str:
+    """The answer of the client session that has been open since the container started."""
+    known = len(ask(host, "cat /tmp/session.out").stdout)
+    ask(host, f"echo '{query}' >/tmp/session.in")
+    wait_until(lambda: len(ask(host, "cat /tmp/session.out").stdout) > known, "the session")
+    return ask(host, "cat /tmp/session.out").stdout[known:]
+
+
 class TestPower:
     def test_a_container_goes_on_after_a_power_cut(self, host: NamespacedHost) -> None:
         host.load_image("busybox")
@@ -51,21 +63,28 @@ class TestPower:
         counted = numbers(host, "counter")
         assert counted == list(range(len(counted)))
 
-    def test_a_database_keeps_its_rows_and_its_process(self, host: NamespacedHost) -> None:
+    def test_a_database_keeps_its_rows_and_an_open_session(self, host: NamespacedHost) -> None:
         host.load_image("postgres")
-        host.exec("podman", "run", "-d", "--name=pg", "localhost/lab/postgres:1")
-        ready = ("podman", "exec", "pg", "pg_isready", "--quiet")
-        wait_until(lambda: not host.exec(*ready, check=False).returncode, "PostgreSQL")
+        host.exec(
+            *("podman", "run", "-d", "--name=pg", "--entrypoint=postgres-with-session"),
+            "localhost/lab/postgres:1",
+        )
+        wait_until(lambda: not ask(host, "test -p /tmp/session.in").returncode, "the session")
         sql(host, "create table things as select generate_series(1, 10000) as id")
-        state = "select count(*), pg_postmaster_start_time() from things"
-        before = sql(host, state)
+        rows = "select count(*), pg_postmaster_start_time() from things"
+        before = sql(host, rows)
+        in_session(host, "create temporary table mine as select 42 as answer;")
+        session = "select answer, pg_backend_pid() from mine;"
+        session_before = in_session(host, session)
 
         host.exec("podman", "container", "checkpoint", "pg")
         host.reboot()
         host.exec("podman", "container", "restore", "pg")
 
         assert before.startswith("10000|")
-        assert sql(host, state) == before
+        assert sql(host, rows) == before
+        assert session_before.startswith("42|")
+        assert in_session(host, session) == session_before
 
     def test_only_the_disk_survives_a_reboot(self, host: NamespacedHost) -> None:
         lost = ("/run/lost", "/tmp/lost", "/dev/shm/lost")
