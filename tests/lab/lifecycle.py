@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import controlplane, credentials, inventory, network, paths
+from .cgroups import hosts_with_cgroup
+from .hosts import NamespacedHost
 from .locks import locked
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ def down() -> None:
     """
     steps: list[Callable[[], None]] = [
         *(inventory.host(name).destroy for name in inventory.NAMES),
+        # The tests of the lab have hosts of their own, which a killed session leaves behind.
+        *(NamespacedHost(name).destroy for name in hosts_with_cgroup()),
         controlplane.down,
         network.remove_bridge,
         _remove_state,
