@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from .common import (
     ArchiveURI,
@@ -99,7 +99,7 @@ class CheckpointSpec(SpecPart):
     ignore_root_fs: bool = False
     ignore_volumes: bool = False
     archive: ArchiveSpec | None = None
-    ghost_limit: GhostLimit = Field(default_factory=GhostLimit)
+    ghost_limit: GhostLimit = GhostLimit()
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     timeout_seconds: Seconds = 600
 

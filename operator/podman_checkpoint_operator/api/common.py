@@ -6,7 +6,7 @@ things again, with the same messages, so that the agent and ``kubectl apply`` ne
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - pydantic reads it at run time
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 

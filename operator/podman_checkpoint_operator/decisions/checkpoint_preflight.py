@@ -14,6 +14,7 @@ from .preflight import Check, failed, listed, passed, size, version, warned
 # CRIU before 4.2 asks for a socket option that the kernel removed in 6.16.
 _SOCKET_OPTION_KERNEL: Final = (6, 16)
 _SOCKET_OPTION_CRIU: Final = (4, 2)
+_INIT_PROGRAMS: Final = ("catatonit", "tini", "dumb-init", "podman-init")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +63,24 @@ def container_checks(container: Container, wanted: Wanted) -> Iterator[Check]:
         )
 
 
-def mount_checks(container: Container, symlinks: Sequence[Path], *, archive: bool) -> Iterator[Check]:
+def mount_checks(
+    container: Container, symlinks: Sequence[Path], *, archive: bool
+) -> Iterator[Check]:
     """Checks of what is mounted into the container; ``symlinks`` are the sources that are links."""
-    if symlinks:
+    init = [path for path in symlinks if container.init and path.name in _INIT_PROGRAMS]
+    others = [path for path in symlinks if path not in init]
+    if init:
+        yield failed(
+            "Init",
+            f"--init mounts {init[0]}, a symbolic link; the container could be checkpointed but not"
+            " restored",
+            Cause.SYMLINKED_INIT,
+            "Set init_path in containers.conf to the link's target and create the container anew",
+        )
+    if others:
         yield failed(
             "MountSources",
-            f"the source of a mount is a symbolic link: {listed(symlinks)}; the container could be"
+            f"the source of a mount is a symbolic link: {listed(others)}; the container could be"
             " checkpointed but not restored",
             Cause.SYMLINKED_MOUNT_SOURCE,
             "Run the container with the link's target as the source: realpath SOURCE tells it",
@@ -97,14 +110,6 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
             f"crun {host.runtime_version.split()[0]} was built without CRIU",
             Cause.RUNTIME_WITHOUT_CRIU,
             "Install a crun with +CRIU in crun --version, or runc",
-        )
-    if container.init and host.init_path:
-        yield failed(
-            "Init",
-            f"--init mounts {host.init_path}, which is a symbolic link; the container could be"
-            " checkpointed but not restored",
-            Cause.SYMLINKED_INIT,
-            "Set init_path in containers.conf to the link's target and create the container anew",
         )
     if wanted.leave_running and host.cgroup_version != "v2":
         yield failed(

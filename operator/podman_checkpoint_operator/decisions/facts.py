@@ -78,7 +78,6 @@ class Host:
     cgroup_version: str
     graph_root: Path
     storage_driver: str
-    init_path: Path | None = None
 
     @property
     def runtime_supports_criu(self) -> bool:
@@ -128,7 +127,7 @@ class StoredCheckpoint:
 
 @dataclass(frozen=True)
 class Target:
-    """What a restore finds on its host; the names are those that the restored container will use."""
+    """What a restore finds on its host of the things that the restored container will use."""
 
     container_by_name: Container | None = None
     container_by_id: Container | None = None

@@ -3,9 +3,9 @@
 The archive of a running container is consistent only if nothing writes between the memory dump and
 the capture of the files. So the agent freezes the container's cgroup around both.
 
-*Which* cgroup matters. It must be exactly the one that the OCI runtime hands to CRIU. CRIU thaws that
-one for moments, to run its parasite code; with an ancestor frozen it would wait for ever. crun under
-systemd uses ``libpod-<ID>.scope/container``, runc ``libpod-<ID>``.
+*Which* cgroup matters. It must be exactly the one that the OCI runtime hands to CRIU. CRIU thaws
+that one for moments, to run its parasite code; with an ancestor frozen it would wait for ever. crun
+under systemd uses ``libpod-<ID>.scope/container``, runc ``libpod-<ID>``.
 
 *Who thaws* must not depend on the agent. Before each freeze a guard process is started
 (:mod:`.thaw_guard`) that outlives the agent and thaws as soon as the agent is gone, or at the time
@@ -137,7 +137,7 @@ def thaw(cgroup: Path) -> None:
 
 @contextmanager
 def _guarded(cgroup: Path, seconds: float, root: Path) -> Iterator[None]:
-    """Keep a guard running that thaws the cgroup when this process is gone, or at the time limit."""
+    """Keep a guard running that thaws the cgroup when this process is gone, or in the end."""
     guard = subprocess.Popen(
         [sys.executable, "-I", "-S", thaw_guard.__file__, str(cgroup), str(seconds), str(root)],
         stdin=subprocess.PIPE,

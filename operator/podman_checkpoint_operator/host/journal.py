@@ -42,7 +42,9 @@ class DirectoryJournal:
             try:
                 found.append(Entry.from_json(json.loads(path.read_text())))
             except (OSError, ValueError, KeyError, TypeError) as error:
-                logger.warning("unreadable journal entry", extra={"path": str(path), "error": str(error)})
+                logger.warning(
+                    "unreadable journal entry", extra={"path": str(path), "error": str(error)}
+                )
         return found
 
     def _path(self, uid: str) -> Path:

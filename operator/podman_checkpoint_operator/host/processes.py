@@ -1,8 +1,8 @@
 """What a container's processes hold open, read from ``/proc`` while they run.
 
-CRIU would find the same, but only after the container was stopped or frozen. Reading it first lets the
-ghost limit be right at the first attempt, and lets a checkpoint that cannot succeed be refused before
-the container is touched.
+CRIU would find the same, but only after the container was stopped or frozen. Reading it first lets
+the ghost limit be right at the first attempt, and lets a checkpoint that cannot succeed be refused
+before the container is touched.
 """
 
 from __future__ import annotations
@@ -101,9 +101,7 @@ def _established(proc: Path, pids: tuple[int, ...], sockets: set[int]) -> Iterat
 def _address(text: str) -> str:
     """Read the kernel's ``0100007F:1538``: words in host order, port in hexadecimal."""
     words, port = text.split(":")
-    raw = b"".join(
-        struct.pack("=I", int(words[i : i + 8], 16)) for i in range(0, len(words), 8)
-    )
+    raw = b"".join(struct.pack("=I", int(words[i : i + 8], 16)) for i in range(0, len(words), 8))
     if len(raw) == 4:
         return f"{socket.inet_ntop(socket.AF_INET, raw)}:{int(port, 16)}"
     if raw.startswith(bytes(10) + b"\xff\xff"):  # IPv4 in IPv6
@@ -117,5 +115,10 @@ def _locks(proc: Path, pids: tuple[int, ...]) -> Iterator[str]:
         for line in (proc / "locks").read_text().splitlines():
             # "1: POSIX  ADVISORY  WRITE 1234 fe:00:2049 0 EOF"; a waiter has "->" first.
             fields = line.split()
-            if "->" not in fields and len(fields) > 4 and fields[4] in mine and fields[1] != "LEASE":
+            if (
+                "->" not in fields
+                and len(fields) > 4
+                and fields[4] in mine
+                and fields[1] != "LEASE"
+            ):
                 yield line

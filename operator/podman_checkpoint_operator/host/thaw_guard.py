@@ -4,8 +4,9 @@ Run by :mod:`.freezer` before each freeze, as a program of its own:
 
     python3 -I -S thaw_guard.py CGROUP SECONDS ROOT
 
-ROOT is where cgroup v2 is mounted. It prints one line when it is ready. It thaws the cgroup and ends at the end of its standard input,
-which is when the agent closes the pipe or dies in any way, and at the time limit.
+ROOT is where cgroup v2 is mounted. It prints one line when it is ready. It thaws the cgroup and
+ends at the end of its standard input, which is when the agent closes the pipe or dies in any way,
+and at the time limit.
 
 It imports nothing of this package and next to nothing of Python, to start quickly and stay small.
 It leaves the agent's cgroup for one of its own: a service manager that kills the agent kills
@@ -18,7 +19,6 @@ import select
 import signal
 import sys
 import time
-
 
 PREFIX = "podman-checkpoint-guard-"
 

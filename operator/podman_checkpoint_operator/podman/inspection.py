@@ -46,7 +46,7 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
     )
 
 
-def host_from_info(info: Mapping[str, Any], *, criu_version: str, init_path: Path | None) -> Host:
+def host_from_info(info: Mapping[str, Any], *, criu_version: str) -> Host:
     """Read the answer of ``GET /info``; what Podman does not know is given beside it."""
     host: Mapping[str, Any] = info["host"]
     store: Mapping[str, Any] = info["store"]
@@ -62,7 +62,6 @@ def host_from_info(info: Mapping[str, Any], *, criu_version: str, init_path: Pat
         cgroup_version=str(host.get("cgroupVersion", "")),
         graph_root=Path(store["graphRoot"]),
         storage_driver=str(store.get("graphDriverName", "")),
-        init_path=init_path,
     )
 
 

@@ -18,7 +18,6 @@ from ..reconcilers.podman_port import (
 from .inspection import container_from_inspect
 from .transport import Transport
 
-
 _LIBPOD_NAMES = {
     "ignore_root_fs": "ignoreRootFS",
     "ignore_static_ip": "ignoreStaticIP",

@@ -36,7 +36,7 @@ class Transport:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def get(self, path: str, *, timeout: float = QUICK_SECONDS, **params: str) -> Any:  # noqa: ANN401
+    def get(self, path: str, *, timeout: float = QUICK_SECONDS, **params: str) -> Any:
         """Return the decoded JSON answer of a GET."""
         return self.send("GET", path, params=params, timeout=timeout)
 
@@ -47,7 +47,7 @@ class Transport:
         params: Mapping[str, str] | None = None,
         body: Iterable[bytes] | None = None,
         timeout: float = QUICK_SECONDS,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Return the decoded JSON answer of a POST; ``body`` is streamed in chunks."""
         return self.send("POST", path, params=params, body=body, timeout=timeout)
 
@@ -59,7 +59,7 @@ class Transport:
         params: Mapping[str, str] | None = None,
         body: Iterable[bytes] | None = None,
         timeout: float = QUICK_SECONDS,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Send one request below ``/libpod/`` and return its decoded JSON answer, if it has one.
 
         Raises:
@@ -75,7 +75,7 @@ class Transport:
                 method,
                 f"http://{client.base_url.netloc}{client.path_prefix}{path}",
                 params=dict(params or {}),
-                data=body,  # type: ignore[arg-type]  # an iterable is sent in chunks
+                data=body,  # an iterable is sent in chunks
                 headers=headers,
                 timeout=(CONNECT_SECONDS, timeout),
             )
@@ -88,7 +88,7 @@ class Transport:
             client.close()
 
 
-def _decode(answer: requests.Response) -> Any:  # noqa: ANN401
+def _decode(answer: requests.Response) -> Any:
     if answer.status_code < requests.codes.bad_request:
         return answer.json() if answer.content else None
     try:

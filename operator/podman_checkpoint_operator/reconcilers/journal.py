@@ -2,7 +2,8 @@
 
 ``status`` is what users read, and the API server may be out of reach just when it matters. What an
 agent has begun on its host is therefore written to the host first: one small file per operation,
-replaced atomically before each step. It is removed when the resource's final status has been stored.
+replaced atomically before each step. It is removed when the resource's final status has been
+stored.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Entry:
         """The reverse of :meth:`to_json`."""
         return cls(**{**content, "step": Step(content["step"])})
 
-    def with_data(self, **values: Any) -> Self:  # noqa: ANN401 - JSON values
+    def with_data(self, **values: Any) -> Self:
         """A copy with some of ``data`` set."""
         return replace(self, data={**self.data, **values})
 

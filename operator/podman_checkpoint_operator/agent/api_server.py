@@ -1,0 +1,117 @@
+"""What the agent reads from and writes to the API server beside kopf's watching."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import urllib3.exceptions
+from kubernetes import client
+
+from ..api.names import API_VERSION, CHECKPOINTS, GROUP, REPORTING_COMPONENT, RESTORES, VERSION
+from ..reconcilers.operation import Resource, ResourceGone, StatusUnwritable
+
+logger = logging.getLogger(__name__)
+
+_SECONDS: Final = (5, 30)
+_MAX_MESSAGE: Final = 1024
+_PLURALS: Final = {each.kind: each.plural for each in (CHECKPOINTS, RESTORES)}
+_FAILURES: Final = (client.ApiException, urllib3.exceptions.HTTPError, OSError)
+
+
+class ApiServer:
+    """Statuses, events and checkpoints, with the credentials the client library was set up with."""
+
+    def __init__(self) -> None:
+        self._objects = client.CustomObjectsApi()
+        self._core = client.CoreV1Api()
+
+    def status(self, resource: Resource, status: Mapping[str, Any]) -> None:
+        """Write a resource's status.
+
+        Raises:
+            StatusUnwritable: it could not be written now.
+            ResourceGone: the resource was deleted, or is another one of the same name.
+        """
+        # The UID keeps a status from a successor of the same name; null takes a diagnosis back.
+        body = {"metadata": {"uid": resource.uid}, "status": {"diagnosis": None, **status}}
+        try:
+            self._objects.patch_namespaced_custom_object_status(
+                GROUP,
+                VERSION,
+                resource.namespace,
+                _PLURALS[resource.kind],
+                resource.name,
+                body,
+                _request_timeout=_SECONDS,
+                _content_type="application/merge-patch+json",  # type: ignore[call-arg]
+            )
+        except client.ApiException as error:
+            if error.status in (404, 409):
+                raise ResourceGone(resource.key) from error
+            raise StatusUnwritable(f"{error.status} {error.reason}: {error.body}") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise StatusUnwritable(str(error)) from error
+
+    def event(
+        self, resource: Resource, severity: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Post an event; what goes wrong with it is only logged."""
+        now = datetime.now(UTC)
+        reference = client.V1ObjectReference(
+            api_version=API_VERSION,
+            kind=resource.kind,
+            namespace=resource.namespace,
+            name=resource.name,
+            uid=resource.uid,
+        )
+        event = client.CoreV1Event(
+            metadata=client.V1ObjectMeta(generate_name=f"{resource.name[:200]}-"),
+            involved_object=reference,
+            type=severity,
+            reason=str(reason),
+            message=message[:_MAX_MESSAGE],
+            action=str(reason),
+            event_time=now,
+            first_timestamp=now,
+            last_timestamp=now,
+            count=1,
+            reporting_component=REPORTING_COMPONENT,
+            reporting_instance=socket.gethostname(),
+            source=client.V1EventSource(component=REPORTING_COMPONENT),
+        )
+        try:
+            self._core.create_namespaced_event(resource.namespace, event, _request_timeout=_SECONDS)
+        except _FAILURES as error:
+            logger.warning(
+                "event not posted", extra={"resource": resource.key, "error": str(error)}
+            )
+
+    def checkpoint(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Return a ContainerCheckpoint, or None when there is none.
+
+        Raises:
+            StatusUnwritable: the API server is out of reach.
+        """
+        return self._get(namespace, CHECKPOINTS.plural, name)
+
+    def exists(self, kind: str, namespace: str, name: str, uid: str) -> bool:
+        """Whether a resource is still there, and still the same one."""
+        found = self._get(namespace, _PLURALS[kind], name)
+        return found is not None and found["metadata"]["uid"] == uid
+
+    def _get(self, namespace: str, plural: str, name: str) -> Mapping[str, Any] | None:
+        try:
+            found: Mapping[str, Any] = self._objects.get_namespaced_custom_object(
+                GROUP, VERSION, namespace, plural, name, _request_timeout=_SECONDS
+            )
+        except client.ApiException as error:
+            if error.status == 404:
+                return None
+            raise StatusUnwritable(f"{error.status} {error.reason}") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise StatusUnwritable(str(error)) from error
+        return found

@@ -1,0 +1,186 @@
+"""Archives in the default store: the archive format and the directory store, put together."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from ..api.common import Compression
+from ..archive import members
+from ..archive.capture import capture_tree
+from ..archive.errors import ArchiveError
+from ..archive.metadata import ArchiveMetadata
+from ..archive.overlay import RootfsDiff
+from ..archive.reader import open_plain, verify
+from ..archive.writer import ArchiveSources, write_archive
+from ..decisions.failures import OperationFailed
+from ..reconcilers.archive_port import Contents, Manifest, Stored
+from ..stores.directory import DirectoryStore
+from ..stores.errors import StoreError
+
+# Podman writes these at each checkpoint and never again, so they can be moved; the container's log
+# goes on growing.
+_MOVED: Final = (
+    members.DEVSHM,
+    members.CONFIG,
+    members.SPEC,
+    members.NETWORK_STATUS,
+    members.STATISTICS,
+)
+
+
+class CheckpointArchives:
+    """The archives of one host.
+
+    Args:
+        store: where they live.
+        host_root: where the agent sees the host's file system.
+    """
+
+    def __init__(self, store: DirectoryStore, host_root: Path) -> None:
+        self._store = store
+        self._root = host_root
+
+    def location(self) -> Path:
+        """Return the store's directory."""
+        return self._store.root
+
+    def capture(self, source: Contents, stage: Path) -> Contents:
+        """Copy what a running container would change into the stage; return what was captured."""
+        captured = self.captured(source, stage)
+        with _explained():
+            bundle = self._seen(captured.bundle)
+            shutil.rmtree(self._seen(stage), ignore_errors=True)
+            bundle.mkdir(parents=True, mode=0o700)
+            self._take_bundle(self._seen(source.bundle), bundle)
+            self._seen(source.checkpoint).rename(self._seen(captured.checkpoint))
+            if source.upper is not None and captured.upper is not None:
+                capture_tree(self._seen(source.upper), self._seen(captured.upper))
+            for name, path in source.volumes.items():
+                target = self._seen(captured.volumes[name])
+                target.parent.mkdir(exist_ok=True, mode=0o700)
+                capture_tree(self._seen(path), target)
+        return captured
+
+    def captured(self, source: Contents, stage: Path) -> Contents:
+        """Return what an earlier :meth:`capture` of the same source has put into the stage."""
+        return replace(
+            source,
+            bundle=stage / "bundle",
+            checkpoint=stage / "checkpoint",
+            upper=stage / "upper" if source.upper is not None else None,
+            volumes={name: stage / "volumes" / name for name in source.volumes},
+        )
+
+    def store(
+        self, contents: Contents, name: str, *, compression: str, progress: Callable[[int], None]
+    ) -> Stored:
+        """Write an archive under its final name; ``progress`` is told the bytes so far."""
+        with _explained(), self._store.writer(name) as file:
+            written = write_archive(
+                self._sources(contents),
+                file,
+                compression=Compression(compression),
+                progress=progress,
+            )
+        return Stored(self._store.uri(name), written.size_bytes, written.digest)
+
+    def adopt(self, name: str) -> Stored | None:
+        """Return a complete archive of this name, read anew, if the store has one."""
+        with _explained():
+            if not self._store.exists(name):
+                return None
+            uri = self._store.uri(name)
+            verified = verify(self._store.resolve(uri), None)
+        return Stored(uri, verified.size_bytes, verified.digest)
+
+    def discard_partial(self, name: str) -> None:
+        """Remove what a write that was killed has left under this name."""
+        with _explained():
+            self._store.discard_partial(name)
+
+    def verify(self, uri: str, digest: str) -> Manifest:
+        """Read an archive from end to end, and return what it says of its container."""
+        with _explained():
+            return _manifest(verify(self._store.resolve(uri), digest).metadata)
+
+    def open_plain(self, uri: str, digest: str) -> Iterable[bytes]:
+        """Yield the uncompressed archive; fail before its end if the digest is not this."""
+        with _explained(), open_plain(self._store.resolve(uri), digest) as plain:
+            yield from plain
+
+    def delete(self, uri: str) -> None:
+        """Remove an archive, if it is there."""
+        with _explained():
+            self._store.delete(uri)
+
+    def _take_bundle(self, bundle: Path, target: Path) -> None:
+        for name in _MOVED:
+            if (bundle / name).exists():
+                (bundle / name).rename(target / name)
+        if (bundle / members.LOG).exists():
+            shutil.copyfile(bundle / members.LOG, target / members.LOG)
+        if (bundle / members.ARTIFACTS).is_dir():
+            capture_tree(bundle / members.ARTIFACTS, target / members.ARTIFACTS)
+
+    def _sources(self, contents: Contents) -> ArchiveSources:
+        bundle = self._seen(contents.bundle)
+
+        def optional(name: str) -> Path | None:
+            return bundle / name if os.path.lexists(bundle / name) else None
+
+        return ArchiveSources(
+            checkpoint_dir=self._seen(contents.checkpoint),
+            config_dump=bundle / members.CONFIG,
+            spec_dump=bundle / members.SPEC,
+            network_status=optional(members.NETWORK_STATUS),
+            stats_dump=optional(members.STATISTICS),
+            devshm_tar=optional(members.DEVSHM),
+            artifacts_dir=optional(members.ARTIFACTS),
+            log=optional(members.LOG),
+            rootfs=None
+            if contents.upper is None
+            else self._rootfs(contents.upper, contents.lowers),
+            volumes={name: self._seen(path) for name, path in contents.volumes.items()},
+            origin=contents.origin,
+        )
+
+    def _rootfs(self, upper: Path, lowers: tuple[Path, ...]) -> RootfsDiff:
+        return RootfsDiff(self._seen(upper), tuple(self._seen(lower) for lower in lowers))
+
+    def _seen(self, path: Path) -> Path:
+        return self._root / path.relative_to("/")
+
+
+def _manifest(metadata: ArchiveMetadata) -> Manifest:
+    return Manifest(
+        container_id=metadata.id,
+        container_name=metadata.name,
+        image_id=metadata.image_id,
+        image_name=metadata.image_name,
+        runtime=metadata.runtime,
+        networks=tuple(network.name for network in metadata.networks),
+        published=tuple(
+            (port.host_ip, protocol, port.host_port + offset)
+            for port in metadata.ports
+            for offset in range(port.count)
+            for protocol in port.protocol.split(",")
+        ),
+        volumes=tuple(volume.name for volume in metadata.volumes),
+        mount_sources=tuple(Path(mount.source) for mount in metadata.bind_mounts),
+        pod=metadata.pod,
+        architecture=metadata.architecture,
+    )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (ArchiveError, StoreError) as error:
+        raise OperationFailed(error.cause, str(error), error.remedy) from error

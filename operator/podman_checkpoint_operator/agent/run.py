@@ -1,0 +1,141 @@
+"""The agent of one host: all parts wired, kopf around them, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+import kopf
+import kubernetes.config
+
+from ..api.names import (
+    ANNOTATION_PREFIX,
+    CHECKPOINTS,
+    FINALIZER,
+    GROUP,
+    REPORTING_COMPONENT,
+    RESTORES,
+    VERSION,
+)
+from ..decisions.facts import Host
+from ..handlers import Handled, register
+from ..host.ghost_limits import GhostLimits
+from ..host.journal import DirectoryJournal
+from ..host.machine import LocalMachine
+from ..podman.inspection import host_from_info
+from ..podman.service import PodmanService
+from ..reconcilers import checkpoint, restore
+from ..reconcilers.podman_port import PodmanError
+from ..reconcilers.queue import Operations
+from ..stores.directory import DirectoryStore
+from .api_server import ApiServer
+from .archives import CheckpointArchives
+from .recover import recover
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_WATCH_SECONDS: Final = 300
+_EXIT_SECONDS: Final = 900.0
+
+
+def run(settings: Settings) -> None:
+    """Run the agent until it gets SIGTERM or SIGINT.
+
+    Raises:
+        kubernetes.config.ConfigException: there are no credentials for the API server.
+    """
+    kubernetes.config.load_config()
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    podman = PodmanService(settings.podman_url)
+
+    def describe(criu_version: str) -> Host:
+        return host_from_info(podman.info(), criu_version=criu_version)
+
+    machine = LocalMachine(settings.host_root, describe)
+    archives = CheckpointArchives(
+        DirectoryStore(settings.archive_dir, settings.host_root), settings.host_root
+    )
+    journal = DirectoryJournal(settings.state_dir / "operations")
+    api_server = ApiServer()
+    limits = GhostLimits(settings.host_root, host=machine.host)
+    operations = Operations(
+        journal=journal,
+        reporter=api_server,
+        boot_id=machine.boot_id,
+        max_operations=settings.max_operations,
+    )
+    handled = Handled(
+        operations=operations,
+        checkpoints=checkpoint.CheckpointReconciler(
+            checkpoint.Tools(podman, machine, archives, limits)
+        ),
+        restores=restore.RestoreReconciler(
+            restore.Tools(podman, machine, archives, api_server, settings.node_name)
+        ),
+    )
+    # Before anything else: no container stays frozen because an agent died.
+    await asyncio.to_thread(recover, journal, machine, api_server)
+    registry = kopf.OperatorRegistry()
+    register(registry, handled)
+    _register_lifecycle(registry, operations, podman)
+    logger.info("agent started", extra={"node": settings.node_name})
+    await kopf.operator(
+        registry=registry,
+        settings=operator_settings(settings.node_name),
+        clusterwide=True,
+        liveness_endpoint=settings.liveness or None,
+    )
+    logger.info("agent stopped", extra={"node": settings.node_name})
+
+
+def operator_settings(node_name: str) -> kopf.OperatorSettings:
+    """Return kopf's settings for the agent of one host."""
+    settings = kopf.OperatorSettings()
+    # Many agents share these kinds: no peering, marks of our own, and only objects of this host,
+    # selected by the API server.
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    for resource in (CHECKPOINTS, RESTORES):
+        settings.watching.field_selectors[GROUP, VERSION, resource.plural] = (
+            f"spec.nodeName={node_name}"
+        )
+    settings.watching.server_timeout = _WATCH_SECONDS
+    settings.persistence.finalizer = FINALIZER
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(
+        prefix=ANNOTATION_PREFIX, v1=False
+    )
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(
+        prefix=ANNOTATION_PREFIX,
+        v1=False,
+        ignored_fields=["metadata.labels", "metadata.annotations"],
+    )
+    settings.posting.reporting_component = REPORTING_COMPONENT
+    settings.posting.reporting_instance = node_name
+    settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
+    return settings
+
+
+def _register_lifecycle(
+    registry: kopf.OperatorRegistry, operations: Operations, podman: PodmanService
+) -> None:
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_via_client(**kwargs)
+
+    @kopf.on.cleanup(registry=registry)
+    async def stop(**_: Any) -> None:
+        await operations.stop()
+
+    @kopf.on.probe(id="podman", registry=registry)
+    async def probe(**_: Any) -> str:
+        # An agent whose Podman is down is alive: restarting it would not help.
+        try:
+            info = await asyncio.to_thread(podman.info)
+        except PodmanError as error:
+            return str(error)
+        return str(info["version"]["Version"])

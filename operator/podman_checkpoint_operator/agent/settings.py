@@ -1,0 +1,59 @@
+"""What an administrator can set of an agent: by environment, by flags, flags first."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of one agent; each is also ``PODMAN_CHECKPOINT_<NAME>`` in the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PODMAN_CHECKPOINT_", use_attribute_docstrings=True, extra="forbid"
+    )
+
+    node_name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=253)
+    """The host's name in spec.nodeName; the host name unless set."""
+
+    podman_url: str = "unix:///run/podman/podman.sock"
+    """Where Podman's rootful API service listens."""
+
+    host_root: Path = Path("/")
+    """Where the host's file system is; other than / in a container."""
+
+    state_dir: Path = Path("/var/lib/podman-checkpoint/state")
+    """Where the journal of operations is kept; on a disk, so that it outlives a reboot."""
+
+    archive_dir: Path = Path("/var/lib/podman-checkpoint/archives")
+    """The default store: a directory, or the mount point of a shared file system."""
+
+    max_operations: int = Field(default=2, ge=1, le=64)
+    """How many checkpoints and restores run at the same time on this host."""
+
+    liveness: str = "http://127.0.0.1:8088/healthz"
+    """Where the liveness probe is answered; empty for nowhere."""
+
+    log_format: Literal["text", "json"] = "text"
+    """Lines for people or one JSON object a line."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least severity that is logged."""
+
+    @field_validator("podman_url")
+    @classmethod
+    def _is_socket(cls, value: str) -> str:
+        if not value.startswith("unix:///"):
+            raise ValueError("must be the URL of a UNIX socket, unix:///run/podman/podman.sock")
+        return value
+
+    @field_validator("host_root", "state_dir", "archive_dir")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        if not value.is_absolute():
+            raise ValueError("must be an absolute path")
+        return value

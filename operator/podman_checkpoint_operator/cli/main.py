@@ -1,0 +1,105 @@
+"""``podman-checkpoint-agent``: the program that runs on every Podman host."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..agent.settings import Settings
+
+_USAGE_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the command line and do what it says; return the exit status."""
+    arguments = _parser().parse_args(argv)
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    given.pop("command")
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        return _refuse(_settings_message(error))
+    return _run(settings)
+
+
+def _run(settings: Settings) -> int:
+    # kopf and the Kubernetes client take half a second to import: not for --help or a mistake.
+    from kubernetes.config import ConfigException  # noqa: PLC0415
+
+    from ..agent import logs, run  # noqa: PLC0415
+
+    logs.configure(json_lines=settings.log_format == "json", level=settings.log_level)
+    if not Path(settings.podman_url.removeprefix("unix://")).exists():
+        print(
+            f"podman-checkpoint-agent: {settings.podman_url} does not exist yet; operations wait"
+            " for it",
+            file=sys.stderr,
+        )
+    try:
+        run.run(settings)
+    except ConfigException as error:
+        return _refuse(
+            f"no credentials for the API server: {error}\nSet KUBECONFIG to a kubeconfig of this"
+            " agent, or run it as a Pod with a service account"
+        )
+    except PermissionError as error:
+        return _refuse(f"{error.strerror}: {error.filename}\nRun the agent as root")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="podman-checkpoint-agent",
+        description="Checkpoints and restores the Podman containers of this host, as"
+        " ContainerCheckpoints and ContainerRestores ask for it.",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="run the agent",
+        description="Run the agent until SIGTERM. Every flag can be set in the environment as well;"
+        " a flag wins. The API server is found by KUBECONFIG, or by the service account of a Pod.",
+    )
+    for name, field in Settings.model_fields.items():
+        default = "the host name" if field.default_factory else repr(str(field.default))
+        run.add_argument(
+            f"--{name.replace('_', '-')}",
+            metavar=name.upper(),
+            help=f"{field.description} [PODMAN_CHECKPOINT_{name.upper()}; default: {default}]",
+        )
+    return parser
+
+
+def _settings_message(error: ValidationError) -> str:
+    return "\n".join(
+        f"--{_flag(problem)} (PODMAN_CHECKPOINT_{_flag(problem).upper().replace('-', '_')}):"
+        f" {problem['msg'].removeprefix('Value error, ')}; got {problem['input']!r}"
+        for problem in error.errors()
+    )
+
+
+def _flag(problem: Any) -> str:
+    return str(problem["loc"][0]).replace("_", "-")
+
+
+def _refuse(message: str) -> int:
+    print(f"podman-checkpoint-agent: {message}", file=sys.stderr)
+    return _USAGE_ERROR
+
+
+def _version() -> str:
+    try:
+        return version("podman-checkpoint-operator")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""The traps of a restore, found before the target is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from ..api.reasons import Cause
+from .facts import Container, Host, State, StoredCheckpoint, Target
+from .preflight import Check, failed, listed, passed, version
+from .recovery import is_stale
+
+_TCP_CLOSE_SINCE: Final = (5, 7)
+_CLOCK: Final = timedelta(seconds=2)
+"""Status holds whole seconds."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """From the beginning to the end of a ContainerCheckpoint, by its status."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """What an archive says of its container, as far as the checks depend on it."""
+
+    container_name: str
+    container_id: str
+    image_name: str
+    image_id: str
+    runtime: str
+    architecture: str
+    pod: bool
+
+
+def option_checks(host: Host, *, tcp_close: bool) -> Iterator[Check]:
+    """Checks that this Podman knows the options; it ignores those that it does not know."""
+    if tcp_close and version(host.podman_version) < _TCP_CLOSE_SINCE:
+        yield failed(
+            "Options",
+            f"tcpClose needs Podman 5.7 or newer, this host has {host.podman_version}",
+            Cause.UNSUPPORTED_OPTION,
+            "Remove spec.tcpClose, and set spec.tcpEstablished: true if the checkpoint holds"
+            " connections; or upgrade Podman",
+        )
+    if not host.criu_version:
+        yield failed(
+            "CRIU",
+            "CRIU is not installed on the host",
+            Cause.RUNTIME_WITHOUT_CRIU,
+            "Install criu, not older than the one that made the checkpoint",
+        )
+    else:
+        yield passed("CRIU", f"CRIU {host.criu_version} on kernel {host.kernel_version}")
+
+
+def local_checks(
+    container: Container, stored: StoredCheckpoint | None, taken: Interval | None
+) -> Iterator[Check]:
+    """Checks of the state that was left on this host.
+
+    Args:
+        container: the container to go on.
+        stored: what lies in its bundle.
+        taken: when the checkpoint that is asked for was made; None asks for whatever is there.
+    """
+    if container.state in (State.RUNNING, State.PAUSED):
+        yield failed(
+            "NotRunning",
+            f"container {container.name} is {container.state}",
+            Cause.CONTAINER_RUNNING,
+            "Set spec.existingContainer: Adopt to accept it as it is, or stop it",
+        )
+        return
+    if stored is None or not stored.complete:
+        yield failed(
+            "StoredCheckpoint",
+            f"there is no complete state of container {container.name} on this host",
+            Cause.CHECKPOINT_MISSING,
+            "Restore from a ContainerCheckpoint with an archive, or start the container afresh",
+        )
+        return
+    if is_stale(stored, container):
+        yield failed(
+            "StoredCheckpoint",
+            f"container {container.name} ran after its state was saved at {stored.taken_at:%F %T}"
+            " UTC: its files have moved on",
+            Cause.CHECKPOINT_STALE,
+            "Start the container with podman start, or restore an archive under a new name",
+        )
+    elif taken and not taken.start - _CLOCK <= stored.taken_at <= taken.end + _CLOCK:
+        yield failed(
+            "StoredCheckpoint",
+            f"the state on this host was saved at {stored.taken_at:%F %T} UTC, not by this"
+            " checkpoint",
+            Cause.CHECKPOINT_STALE,
+            "Restore from the ContainerCheckpoint that was made last",
+        )
+    else:
+        yield passed("StoredCheckpoint", f"saved at {stored.taken_at:%F %T} UTC")
+
+
+def archive_checks(saved: Saved, host: Host, *, pod: str) -> Iterator[Check]:
+    """Checks that the host can run what the archive holds."""
+    if saved.architecture and saved.architecture != host.architecture:
+        yield failed(
+            "Architecture",
+            f"the archive is of {saved.architecture}, this host is {host.architecture}",
+            Cause.ARCHITECTURE_MISMATCH,
+            "Restore it on a host of the same architecture",
+        )
+    if saved.runtime and saved.runtime != host.runtime:
+        yield failed(
+            "Runtime",
+            f"the archive was made with {saved.runtime}, this host's runtime is {host.runtime}",
+            Cause.RUNTIME_MISMATCH,
+            f'Set runtime = "{saved.runtime}" in the host\'s containers.conf and restart Podman',
+        )
+    else:
+        yield passed("Runtime", saved.runtime)
+    if saved.pod and not pod:
+        yield failed(
+            "Pod",
+            f"container {saved.container_name} was in a pod",
+            Cause.POD_NEEDED,
+            "Create a pod with the same shared namespaces and name it in spec.pod",
+        )
+
+
+def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iterator[Check]:
+    """Checks that what the container needs is there, and that what it will take is free."""
+    yield from _image_checks(saved, target)
+    if target.missing_networks:
+        yield failed(
+            "Networks",
+            f"missing on this host: {listed(target.missing_networks)}",
+            Cause.NETWORK_MISSING,
+            f"Create it: podman network create {target.missing_networks[0]}",
+        )
+    if target.existing_volumes and not ignore_volumes:
+        yield failed(
+            "Volumes",
+            f"these volumes exist already on this host: {listed(target.existing_volumes)}",
+            Cause.VOLUME_IN_USE,
+            "Set spec.ignoreVolumes: true to use them as they are, or remove them",
+        )
+    yield from mount_source_checks(target.missing_mount_sources, target.symlinked_mount_sources)
+    if target.busy_ports:
+        yield failed(
+            "Ports",
+            f"in use on this host: {listed(target.busy_ports)}",
+            Cause.PORT_IN_USE,
+            "Set spec.publishPorts to free ports, or stop what listens there; after a failed"
+            " restore it may be the Podman service itself: systemctl restart podman.service",
+        )
+
+
+def mount_source_checks(missing: Sequence[Path], symlinked: Sequence[Path]) -> Iterator[Check]:
+    """Checks of what must be there to be mounted into the container."""
+    if missing:
+        yield failed(
+            "MountSources",
+            f"missing on this host: {listed(missing)}",
+            Cause.MOUNT_SOURCE_MISSING,
+            "Create it with the content it had on the host of the checkpoint",
+        )
+    if symlinked:
+        yield failed(
+            "MountSources",
+            f"symbolic links on this host: {listed(symlinked)}",
+            Cause.SYMLINKED_MOUNT_SOURCE,
+            "Put the directory or file itself at this path",
+        )
+
+
+def conflict_checks(target: Target, *, name: str) -> Iterator[Check]:
+    """Checks that no container has the name or the ID that the restored one will have."""
+    if target.container_by_id is not None:
+        other = target.container_by_id
+        yield failed(
+            "ContainerID",
+            f"the container itself is on this host: {other.name}, {other.state}",
+            Cause.ID_IN_USE,
+            "Set spec.name to restore it as a second container, or spec.existingContainer: Adopt"
+            " to keep it, or Replace to remove it first",
+        )
+    elif target.container_by_name is not None:
+        other = target.container_by_name
+        yield failed(
+            "ContainerName",
+            f"another container is called {name}: {other.id[:12]}, {other.state}",
+            Cause.NAME_IN_USE,
+            "Set spec.name, or spec.existingContainer: Replace to remove that container first",
+        )
+    else:
+        yield passed("ContainerName", f"{name} is free")
+
+
+def _image_checks(saved: Saved, target: Target) -> Iterator[Check]:
+    if not target.image_present:
+        yield failed(
+            "Image",
+            f"image {saved.image_name} ({saved.image_id[:12]}) is not on this host",
+            Cause.IMAGE_MISSING,
+            "Pull or load exactly this image: the ID must be the same",
+        )
+    elif not target.image_tag_matches:
+        yield failed(
+            "Image",
+            f"{saved.image_name} is not image {saved.image_id[:12]} on this host",
+            Cause.IMAGE_MISSING,
+            f"podman tag {saved.image_id[:12]} {saved.image_name}",
+        )
+    else:
+        yield passed("Image", f"{saved.image_name} ({saved.image_id[:12]})")

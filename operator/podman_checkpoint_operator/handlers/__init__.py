@@ -1,0 +1,80 @@
+"""kopf only: from watch events to operations, and from deletions to clearing up. Thin.
+
+Watch events, not kopf's change handlers, begin an operation. Those decide by an annotation of
+kopf's whether a resource is new, and a backup or a ``kubectl replace`` may bring that annotation
+along; an operation's own status cannot be misread. It also leaves the resources free of kopf's
+bookkeeping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import kopf
+
+from ..api.names import CHECKPOINTS, GROUP, RESTORES, VERSION
+from ..decisions.failures import OperationFailed
+from ..reconcilers.operation import Resource
+from ..reconcilers.queue import Operations, Reconciler
+
+_DISCARD_TRIES: Final = 10
+_DISCARD_RETRY_SECONDS: Final = 15
+
+
+@dataclass(frozen=True)
+class Handled:
+    """What the handlers hand resources to."""
+
+    operations: Operations
+    checkpoints: Reconciler
+    restores: Reconciler
+
+
+def register(registry: kopf.OperatorRegistry, handled: Handled) -> None:
+    """Connect both kinds to their reconcilers."""
+    operations = handled.operations
+
+    @kopf.on.event(GROUP, VERSION, CHECKPOINTS.plural, registry=registry)
+    async def checkpoint(body: kopf.Body, type: str | None, **_: Any) -> None:
+        if type != "DELETED":
+            operations.ensure(resource_of(body), handled.checkpoints)
+
+    @kopf.on.event(GROUP, VERSION, RESTORES.plural, registry=registry)
+    async def restore(body: kopf.Body, type: str | None, **_: Any) -> None:
+        if type != "DELETED":
+            operations.ensure(resource_of(body), handled.restores)
+
+    @kopf.on.delete(
+        GROUP,
+        VERSION,
+        CHECKPOINTS.plural,
+        registry=registry,
+        when=owns_archive,
+        retries=_DISCARD_TRIES,
+    )
+    async def discard(body: kopf.Body, **_: Any) -> None:
+        try:
+            await operations.discard(resource_of(body), handled.checkpoints)
+        except OperationFailed as failure:
+            kopf.warn(body, reason=failure.cause, message=f"{failure.evidence}. {failure.remedy}")
+            raise kopf.TemporaryError(failure.evidence, delay=_DISCARD_RETRY_SECONDS) from failure
+
+
+def owns_archive(spec: kopf.Spec, **_: Any) -> bool:
+    """Whether the archive is to go with the resource; only then the agent holds a finalizer."""
+    return spec.get("deletionPolicy") == "Delete"
+
+
+def resource_of(body: kopf.Body) -> Resource:
+    """Return a resource in the reconcilers' terms."""
+    metadata = body["metadata"]
+    return Resource(
+        kind=body["kind"],
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 1),
+        spec=dict(body.get("spec") or {}),
+        status=dict(body.get("status") or {}),
+    )

@@ -1,0 +1,200 @@
+"""The host an agent runs on: :class:`~..reconcilers.machine_port.Machine` for real."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import socket
+import subprocess
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from ..criu import log as criu_log
+from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
+from . import files
+from .freezer import Freezer, thaw
+from .processes import look_at
+
+# Everything that Podman keeps in a bundle of a checkpoint beside the images, by its sources.
+_CHECKPOINT_FILES: Final = (
+    "checkpoint",
+    "pre-checkpoint",
+    "dump.log",
+    "restore.log",
+    "stats-dump",
+    "stats-restore",
+    "config.dump",
+    "spec.dump",
+    "network.status",
+    "devshm-checkpoint.tar",
+)
+_EXPORT_LEFTOVERS: Final = ("rootfs-diff.tar", "deleted.files")
+_PROGRAM_PATHS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PROGRAM_SECONDS: Final = 30
+_VERSION: Final = re.compile(r"^Version: (\S+)", re.MULTILINE)
+
+
+class LocalMachine:
+    """The host whose file system is mounted at a root, ``/`` unless the agent is in a container.
+
+    Args:
+        root: where the host's file system is.
+        describe: returns the facts that Podman knows, given CRIU's version.
+    """
+
+    def __init__(self, root: Path, describe: Callable[[str], Host]) -> None:
+        self._root = root
+        self._describe = describe
+        # Processes are looked at through the agent's own /proc: it shares the host's PID namespace.
+        self._proc = Path("/proc")
+        self._freezer = Freezer(proc=self._proc, cgroup_root=self._seen(Path("/sys/fs/cgroup")))
+
+    def host(self) -> Host:
+        """Return the versions and abilities of the host."""
+        return self._describe(self._criu_version())
+
+    def boot_id(self) -> str:
+        """Return what changes with every boot."""
+        return (self._proc / "sys/kernel/random/boot_id").read_text().strip()
+
+    def cgroup(self, container: Container) -> Path:
+        """Return the cgroup that CRIU is given for a running container."""
+        return self._freezer.cgroup_of(container.pid, container.id)
+
+    def frozen(self, cgroup: Path, *, seconds: float) -> AbstractContextManager[None]:
+        """Hold a cgroup's processes still for the time of a block."""
+        return self._freezer.frozen(cgroup, seconds=seconds)
+
+    def thaw(self, cgroup: Path) -> None:
+        """Let a cgroup's processes go on, if it is there."""
+        thaw(cgroup)
+
+    def sweep(self) -> None:
+        """Remove what guards that were killed have left."""
+        self._freezer.sweep()
+
+    def processes(self, cgroup: Path) -> Processes:
+        """Return what the processes of a cgroup hold."""
+        return look_at(proc=self._proc, cgroup=cgroup)
+
+    def symlinked_sources(self, container: Container) -> tuple[Path, ...]:
+        """Return the sources of a container's mounts, Podman's own too, that are symbolic links."""
+        sources = [mount.source for mount in container.mounts if mount.type == "bind"]
+        with suppress(OSError, ValueError, KeyError):
+            config = json.loads((self._seen(container.bundle) / "config.json").read_text())
+            sources += [
+                Path(mount["source"])
+                for mount in config["mounts"]
+                if mount.get("type") == "bind" and mount["source"].startswith("/")
+            ]
+        return self.symlinks(dict.fromkeys(sources))
+
+    def symlinks(self, paths: Iterable[Path]) -> tuple[Path, ...]:
+        """Return those of the paths that are symbolic links."""
+        return tuple(path for path in paths if self._seen(path).is_symlink())
+
+    def missing(self, paths: Iterable[Path]) -> tuple[Path, ...]:
+        """Return those of the paths that do not exist."""
+        return tuple(path for path in paths if not self._seen(path).exists())
+
+    def busy_ports(self, ports: Iterable[tuple[str, str, int]]) -> tuple[str, ...]:
+        """Return those of (address, protocol, port) that something listens on."""
+        return tuple(
+            f"{address or '*'}:{port}/{protocol}"
+            for address, protocol, port in ports
+            if _is_bound(address, protocol, port)
+        )
+
+    def stored_checkpoint(self, bundle: Path) -> StoredCheckpoint | None:
+        """Return the state in a container's bundle, if there is any."""
+        inventory = self._seen(bundle) / "checkpoint" / "inventory.img"
+        try:
+            taken_at = datetime.fromtimestamp(inventory.stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
+        log = self.read_log(bundle, "dump.log")
+        return StoredCheckpoint(log is None or criu_log.finished(log), taken_at)
+
+    def clear_export_leftovers(self, bundle: Path) -> None:
+        """Remove what an export left in the bundle; Podman would apply it at the next restore."""
+        for name in _EXPORT_LEFTOVERS:
+            files.remove_tree(self._seen(bundle) / name)
+
+    def clear_stored_checkpoint(self, bundle: Path) -> None:
+        """Remove the images and logs of a checkpoint from the bundle."""
+        # The inventory first: without it nobody takes what is left for a state to restore.
+        (self._seen(bundle) / "checkpoint" / "inventory.img").unlink(missing_ok=True)
+        for name in _CHECKPOINT_FILES:
+            files.remove_tree(self._seen(bundle) / name)
+
+    def read_log(self, bundle: Path, name: str) -> bytes | None:
+        """Return the head and tail of ``dump.log`` or ``restore.log``, if it is there."""
+        try:
+            with (self._seen(bundle) / name).open("rb") as log:
+                return criu_log.read_ends(log)
+        except OSError:
+            return None
+
+    def sync(self, paths: Iterable[Path]) -> None:
+        """Make durable what was written to the file systems of these paths."""
+        files.sync_file_systems(self._seen(path) for path in paths)
+
+    def space(self, purpose: str, path: Path, *, needed_bytes: int) -> Space:
+        """Return the room at a path."""
+        return Space(purpose, path, files.free_bytes(self._seen(path)), needed_bytes)
+
+    def tree_bytes(self, path: Path) -> int:
+        """Return what a tree occupies on disk."""
+        return files.tree_bytes(self._seen(path))
+
+    def stage(self, uid: str) -> Path:
+        """Return the directory, on Podman's file system, for captured data of an operation."""
+        return self._stages() / uid
+
+    def discard_stage(self, uid: str) -> None:
+        """Remove the captured data of an operation, if there is any."""
+        files.remove_tree(self._seen(self.stage(uid)))
+
+    def _stages(self) -> Path:
+        # Beside Podman's store: captures are renamed and reflinked from there.
+        return self._describe("").graph_root.parent / "podman-checkpoint"
+
+    def _seen(self, path: Path) -> Path:
+        return files.below(self._root, path)
+
+    def _criu_version(self) -> str:
+        """Ask the host's CRIU for its version: Podman knows that there is one, not which."""
+        argv = ["criu", "--version"]
+        if self._root != Path("/"):
+            argv = ["chroot", str(self._root), *argv]
+        try:
+            output = subprocess.run(
+                argv,
+                capture_output=True,
+                text=True,
+                timeout=_PROGRAM_SECONDS,
+                check=True,
+                env={"PATH": _PROGRAM_PATHS},
+            ).stdout
+        except (OSError, subprocess.SubprocessError):
+            return ""
+        found = _VERSION.search(output)
+        return found.group(1) if found else ""
+
+
+def _is_bound(address: str, protocol: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+    with socket.socket(family, kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            # Connections of a listener that is gone do not keep the port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False

@@ -1,0 +1,98 @@
+"""What the reconcilers ask of archives: capture, write into the store, verify, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """Everything that goes into one archive, at rest: a stage, or a stopped container's bundle.
+
+    Attributes:
+        origin: which resource of which host it is of; kept in the archive.
+        bundle: holds ``config.dump``, ``spec.dump`` and the other small files.
+        checkpoint: CRIU's images.
+        upper: the writable layer, or a capture of it; None leaves the root file system out.
+        lowers: the image's layers, topmost first.
+        volumes: name to content of each named volume.
+    """
+
+    origin: Mapping[str, str]
+    bundle: Path
+    checkpoint: Path
+    upper: Path | None
+    lowers: tuple[Path, ...] = ()
+    volumes: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An archive in the store, durable under its final name."""
+
+    uri: str
+    size_bytes: int
+    digest: str
+    """``sha256:`` and 64 hexadecimal digits, of the bytes stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What an archive says of its container, read from the head of the stream."""
+
+    container_id: str
+    container_name: str
+    image_id: str
+    image_name: str
+    runtime: str
+    networks: tuple[str, ...]
+    published: tuple[tuple[str, str, int], ...]
+    """Address, protocol and port of each published port on the host."""
+    volumes: tuple[str, ...]
+    mount_sources: tuple[Path, ...]
+    """Sources of bind mounts, which must exist on the target."""
+    pod: str
+    architecture: str = ""
+    """Empty where the archive does not tell."""
+
+
+class Archives(Protocol):
+    """Archives and where they live. Every method raises ``OperationFailed``."""
+
+    def capture(self, source: Contents, stage: Path) -> Contents:
+        """Copy what a running container would change into the stage; return what was captured."""
+
+    def captured(self, source: Contents, stage: Path) -> Contents:
+        """Return what an earlier :meth:`capture` of the same source has put into the stage."""
+
+    def store(
+        self, contents: Contents, name: str, *, compression: str, progress: Callable[[int], None]
+    ) -> Stored:
+        """Write an archive under its final name; ``progress`` is told the bytes so far."""
+
+    def adopt(self, name: str) -> Stored | None:
+        """Return a complete archive of this name, read anew, if the store has one."""
+
+    def discard_partial(self, name: str) -> None:
+        """Remove what a write that was killed has left under this name."""
+
+    def location(self) -> Path:
+        """Return the store's directory."""
+
+    def verify(self, uri: str, digest: str) -> Manifest:
+        """Read an archive from end to end, and return what it says of its container."""
+
+    def open_plain(self, uri: str, digest: str) -> Iterable[bytes]:
+        """Yield the uncompressed archive; fail before its end if the digest is not this."""
+
+    def delete(self, uri: str) -> None:
+        """Remove an archive, if it is there."""
+
+
+def archive_name(namespace: str, name: str, uid: str, compression: str) -> str:
+    """Return the name of a resource's archive: known before it is written, the same every time."""
+    suffix = {"zstd": ".tar.zst", "gzip": ".tar.gz"}.get(compression, ".tar")
+    return f"{namespace}/{name}-{uid}{suffix}"

@@ -1,0 +1,319 @@
+"""``ContainerCheckpoint``: from the resource to a state that restores.
+
+Steps, as in the journal:
+
+1. *Accepted*: the container is found and looked at; nothing is touched.
+2. *Checkpointing* (it stops) or *Freezing* (it runs on): the dump.
+3. *Checkpointed* or *Captured*: the state is complete on the host.
+4. *Storing*, *Stored*: the archive is written, under its final name only when it is durable.
+
+At every step either the container runs, or its complete state is in its bundle or in the store.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..api.checkpoint import CheckpointSpec
+from ..api.reasons import Cause, ConditionType, Reason
+from ..decisions import checkpoint_preflight as preflight
+from ..decisions.facts import Container, Host, Processes, Space
+from ..decisions.failures import Interrupted, OperationFailed
+from ..decisions.preflight import size
+from ..decisions.recovery import Begun, Next, after_dump, began
+from .archive_port import Archives, Contents, Stored, archive_name
+from .contents import contents_of, volume_reports
+from .dump import Dumper
+from .journal import Step
+from .machine_port import GhostLimits, Machine
+from .operation import Operation, Resource, StatusUnwritable
+from .podman_port import NotFound, Podman, PodmanUnreachable
+from .running import identity
+
+logger = logging.getLogger(__name__)
+
+# CRIU's images are the resident memory plus tables; the same again may pass through the archive.
+_IMAGE_OVERHEAD: Final = 16 << 20
+
+_DUMPED: Final = frozenset(
+    {Step.FREEZING, Step.CHECKPOINTING, Step.CHECKPOINTED, Step.CAPTURED, Step.STORING}
+)
+"""Steps in and after which the container may be frozen, stopped, or saved already."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The ports that a checkpoint needs."""
+
+    podman: Podman
+    machine: Machine
+    archives: Archives
+    limits: GhostLimits
+
+
+class CheckpointReconciler:
+    """Carries out ContainerCheckpoints of one host, one call per resource."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def identify(self, resource: Resource) -> str:
+        """Return the ID of the container that a resource is about, for one operation at a time."""
+        spec = CheckpointSpec.model_validate(resource.spec)
+        container = self._tools.podman.find(spec.container_ref.key)
+        return container.id if container else spec.container_ref.key
+
+    def run(self, operation: Operation) -> None:
+        """Carry out an operation to its end, or as far as it can come now.
+
+        Raises:
+            OperationFailed: it cannot succeed; nothing half-done is left on the host.
+            PodmanUnreachable: to be tried again.
+            Interrupted: the agent is shutting down; to be continued.
+        """
+        course = _Course(self._tools, operation)
+        try:
+            course.run()
+        except (Interrupted, PodmanUnreachable, StatusUnwritable):
+            raise
+        except Exception:
+            course.clean_up()
+            raise
+
+    def discard(self, resource: Resource) -> None:
+        """Remove the archive of a resource that is being deleted."""
+        archive = resource.status.get("archive")
+        if archive:
+            self._tools.archives.delete(archive["uri"])
+
+
+class _Course:
+    """One checkpoint under way."""
+
+    def __init__(self, tools: Tools, operation: Operation) -> None:
+        self._podman = tools.podman
+        self._machine = tools.machine
+        self._archives = tools.archives
+        self._operation = operation
+        self._spec = CheckpointSpec.model_validate(operation.resource.spec)
+        self._dumper = Dumper(
+            tools.podman, tools.machine, tools.archives, tools.limits, operation, self._spec
+        )
+
+    def run(self) -> None:
+        """Go on from where the journal says."""
+        operation = self._operation
+        container = self._container()
+        step = operation.entry.step
+        if step is Step.STORED:
+            return self._finish(container)
+        if step in _DUMPED and self._recover(container) is Next.CONTINUE:
+            return self._after_dump(container)
+        self._look(container)
+        operation.pause_point()
+        self._dump(container)
+        return self._after_dump(container)
+
+    def clean_up(self) -> None:
+        """Leave nothing half-done: no capture, no partial archive, no live images in the bundle."""
+        entry = self._operation.entry
+        self._machine.discard_stage(entry.uid)
+        if self._spec.archive:
+            self._archives.discard_partial(self._archive_name())
+        if self._spec.leave_running and entry.step is Step.FREEZING:
+            container = self._podman.find(entry.container_id)
+            if container:
+                self._machine.clear_stored_checkpoint(container.bundle)
+
+    def _container(self) -> Container:
+        reference = self._operation.entry.container_id or self._spec.container_ref.key
+        try:
+            container = self._podman.inspect(reference, timeout=self._operation.remaining())
+        except NotFound as error:
+            raise OperationFailed(
+                Cause.CONTAINER_NOT_FOUND,
+                str(error),
+                "Set spec.containerRef to a container that podman ps -a lists on this host, and"
+                " spec.nodeName to the host it runs on",
+            ) from error
+        self._operation.identify(container.id)
+        self._operation.status["container"] = identity(container)
+        return container
+
+    def _recover(self, container: Container) -> Next:
+        entry = self._operation.entry
+        if entry.data.get("cgroup"):
+            self._machine.thaw(Path(entry.data["cgroup"]))
+        decision = after_dump(
+            Begun(
+                at=began(entry.data["dumpBeganAt"]),
+                same_boot=entry.boot_id == self._operation.boot_id,
+                leave_running=self._spec.leave_running,
+                captured=entry.step in (Step.CAPTURED, Step.STORING),
+            ),
+            container,
+            self._machine.stored_checkpoint(container.bundle),
+        )
+        logger.info("recovering", extra={"step": str(entry.step), "decision": decision.name})
+        if decision is Next.LOST:
+            raise OperationFailed(
+                Cause.INTERRUPTED,
+                f"the checkpoint was interrupted in step {entry.step}, and container"
+                f" {container.name} is {container.state} without a complete state of it",
+                "Start the container and create a new ContainerCheckpoint",
+            )
+        if decision is Next.START_OVER:
+            self.clean_up()
+        return decision
+
+    def _look(self, container: Container) -> None:
+        """Observe everything that can stand in the way, and stop at what does."""
+        operation, machine = self._operation, self._machine
+        operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
+        host = machine.host()
+        operation.status["host"] = {
+            "podmanVersion": host.podman_version,
+            "criuVersion": host.criu_version,
+            "kernelVersion": host.kernel_version,
+            "architecture": host.architecture,
+        }
+        operation.status["volumes"] = volume_reports(container, self._spec)
+        wanted = self._wanted()
+        checks = [
+            *preflight.container_checks(container, wanted),
+            *preflight.host_checks(container, host, wanted),
+            *preflight.mount_checks(
+                container,
+                machine.symlinked_sources(container),
+                archive=self._spec.archive is not None,
+            ),
+        ]
+        if not any(check.result == "Fail" for check in checks):
+            processes = machine.processes(machine.cgroup(container))
+            self._dumper.predicted = processes.ghost_files
+            checks += preflight.process_checks(processes, wanted)
+            checks += preflight.space_checks(self._spaces(container, host, processes))
+        operation.check(checks)
+
+    def _dump(self, container: Container) -> None:
+        # Podman before 5.6 leaves parts of a user's own exports here, and applies them, old as
+        # they are, to the files of every later in-place restore.
+        self._machine.clear_export_leftovers(container.bundle)
+        self._machine.clear_stored_checkpoint(container.bundle)
+        if self._spec.leave_running:
+            self._dumper.dump_live(container, self._contents(container))
+        else:
+            self._dumper.dump_and_stop(container)
+        how = "and runs on" if self._spec.leave_running else "and stopped"
+        self._operation.reached(
+            ConditionType.CHECKPOINTED,
+            Reason.CHECKPOINTED,
+            f"Container {container.name} was checkpointed {how}",
+        )
+
+    def _after_dump(self, container: Container) -> None:
+        if self._spec.archive is None:
+            return self._finish(container)
+        stored = self._store(container)
+        self._operation.status["archive"] = {
+            "uri": stored.uri,
+            "sizeBytes": stored.size_bytes,
+            "digest": stored.digest,
+            "compression": str(self._spec.archive.compression),
+        }
+        self._operation.reached(
+            ConditionType.ARCHIVE_STORED,
+            Reason.ARCHIVE_STORED,
+            f"{size(stored.size_bytes)} stored as {stored.uri}",
+        )
+        self._operation.record(Step.STORED)
+        return self._finish(container)
+
+    def _store(self, container: Container) -> Stored:
+        operation = self._operation
+        contents = self._contents(container)
+        if self._spec.leave_running:
+            contents = self._archives.captured(contents, self._machine.stage(operation.entry.uid))
+        operation.record(Step.STORING)
+        operation.progress(Reason.ARCHIVING, "Writing the archive")
+        name = self._archive_name()
+        # An agent that was killed right after the rename has not come to note it.
+        stored = self._archives.adopt(name)
+        if stored is None:
+            self._archives.discard_partial(name)
+            stored = self._archives.store(
+                contents, name, compression=self._compression(), progress=self._on_the_way
+            )
+        if not self._spec.leave_running:
+            self._require_untouched(container, stored)
+        return stored
+
+    def _on_the_way(self, _: int) -> None:
+        self._operation.pause_point()
+        self._operation.remaining()
+
+    def _compression(self) -> str:
+        return self._spec.archive.compression if self._spec.archive else ""
+
+    def _require_untouched(self, container: Container, stored: Stored) -> None:
+        """A container that was started or removed meanwhile may have changed under the copy."""
+        now = self._podman.find(container.id)
+        if (
+            now is not None
+            and now.state is container.state
+            and now.started_at == container.started_at
+        ):
+            return
+        self._archives.delete(stored.uri)
+        raise OperationFailed(
+            Cause.CONTAINER_CHANGED,
+            f"container {container.name} was started or removed while its archive was written",
+            "Leave the container alone until the checkpoint is Ready, and create a new one",
+        )
+
+    def _finish(self, container: Container) -> None:
+        self._machine.discard_stage(self._operation.entry.uid)
+        if self._spec.archive is not None:
+            archive: dict[str, Any] = self._operation.status["archive"]
+            message = f"Container {container.name} is saved in {archive['uri']}"
+            self._operation.succeed(Reason.ARCHIVE_STORED, message)
+        else:
+            message = f"The state of container {container.name} is on the host, ready for a reboot"
+            self._operation.succeed(Reason.CHECKPOINTED, message)
+
+    def _contents(self, container: Container) -> Contents:
+        return contents_of(container, self._spec, self._operation.resource)
+
+    def _archive_name(self) -> str:
+        resource = self._operation.resource
+        return archive_name(resource.namespace, resource.name, resource.uid, self._compression())
+
+    def _wanted(self) -> preflight.Wanted:
+        return preflight.Wanted(
+            leave_running=self._spec.leave_running,
+            archive=self._spec.archive is not None,
+            tcp_established=self._spec.tcp_established,
+            file_locks=self._spec.file_locks,
+            ignore_root_fs=self._spec.ignore_root_fs,
+        )
+
+    def _spaces(self, container: Container, host: Host, processes: Processes) -> list[Space]:
+        ghosts = sum(ghost.size_bytes for ghost in self._dumper.predicted)
+        images = processes.resident_bytes + ghosts + _IMAGE_OVERHEAD
+        contents = self._contents(container)
+        files = sum(map(self._machine.tree_bytes, contents.volumes.values()))
+        files += self._machine.tree_bytes(contents.upper) if contents.upper else 0
+        on_host = images + (files if self._spec.leave_running else 0)
+        spaces = [
+            self._machine.space("the state on the host", host.graph_root, needed_bytes=on_host)
+        ]
+        if self._spec.archive is not None:
+            spaces.append(
+                self._machine.space(
+                    "the archive", self._archives.location(), needed_bytes=images + files
+                )
+            )
+        return spaces

@@ -1,0 +1,44 @@
+"""What of a container goes into its archive, and how ``status.volumes`` tells it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..api.checkpoint import CheckpointSpec
+from ..decisions.facts import Container, Mount
+from .archive_port import Contents
+from .operation import Resource
+
+
+def contents_of(container: Container, spec: CheckpointSpec, resource: Resource) -> Contents:
+    """Return where the parts of a container's archive lie."""
+    return Contents(
+        origin={
+            "nodeName": spec.node_name,
+            "namespace": resource.namespace,
+            "name": resource.name,
+            "uid": resource.uid,
+        },
+        bundle=container.bundle,
+        checkpoint=container.bundle / "checkpoint",
+        upper=None if spec.ignore_root_fs else container.upper,
+        lowers=container.lowers,
+        volumes={m.name: m.source for m in container.mounts if _included(m, spec)},
+    )
+
+
+def volume_reports(container: Container, spec: CheckpointSpec) -> list[dict[str, Any]]:
+    """Return ``status.volumes``: each mount, and whether the archive holds its content."""
+    return [
+        {
+            "type": mount.type,
+            "source": str(mount.name or mount.source),
+            "destination": str(mount.destination),
+            "included": spec.archive is not None and _included(mount, spec),
+        }
+        for mount in container.mounts
+    ]
+
+
+def _included(mount: Mount, spec: CheckpointSpec) -> bool:
+    return mount.type == "volume" and bool(mount.name) and not spec.ignore_volumes

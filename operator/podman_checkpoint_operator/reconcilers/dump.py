@@ -1,0 +1,199 @@
+"""The dump itself: CRIU's images in the container's bundle, or why CRIU refused.
+
+A container that stops needs no freezing: nothing runs once CRIU has it. One that goes on is held
+still from before the dump until its files are captured; see :mod:`..host.freezer`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from ..api.checkpoint import CheckpointSpec
+from ..api.reasons import Cause, Reason
+from ..criu import log as criu_log
+from ..criu.catalogue import Phase
+from ..decisions import ghost
+from ..decisions.facts import Container, OpenFile, State
+from ..decisions.failures import OperationFailed
+from ..decisions.recovery import began, is_of
+from .archive_port import Archives, Contents
+from .explain import explain
+from .journal import Step
+from .machine_port import GhostLimits, Machine
+from .operation import Operation
+from .podman_port import CheckpointOptions, Podman, PodmanError, PodmanTimedOut, PodmanUnreachable
+
+SETTLE_SECONDS: Final = 60.0
+"""How long a dump that was given up may take to end: Podman does not stop it."""
+
+Statistics = dict[str, int]
+"""CRIU's names and numbers: times in microseconds, and pages."""
+
+
+class Dumper:
+    """Dumps the container of one operation, and notes in its status how it went."""
+
+    def __init__(
+        self,
+        podman: Podman,
+        machine: Machine,
+        archives: Archives,
+        limits: GhostLimits,
+        operation: Operation,
+        spec: CheckpointSpec,
+    ) -> None:
+        self._podman = podman
+        self._machine = machine
+        self._archives = archives
+        self._limits = limits
+        self._operation = operation
+        self._spec = spec
+        self.predicted: Sequence[OpenFile] = ()
+        """Ghost files seen while looking at the container."""
+
+    def dump_live(self, container: Container, contents: Contents) -> None:
+        """Dump a container that goes on, and capture its files in the same frozen moment."""
+        self._podman.write_dumps(container.id)
+        cgroup = self._machine.cgroup(container)
+        stage = self._machine.stage(self._operation.entry.uid)
+
+        def window() -> Statistics:
+            self._begin(Step.FREEZING, cgroup=str(cgroup))
+            started = time.monotonic()
+            with self._machine.frozen(cgroup, seconds=self._operation.remaining()):
+                statistics = self._checkpoint(container, leave_running=True)
+                self._archives.capture(contents, stage)
+            statistics["paused"] = round((time.monotonic() - started) * 1e6)
+            return statistics
+
+        self._with_ghost_limit(container, window)
+        self._operation.record(Step.CAPTURED)
+
+    def dump_and_stop(self, container: Container) -> None:
+        """Dump a container that stops; its state stays in the bundle, durable."""
+        if self._spec.archive is not None:
+            self._podman.write_dumps(container.id)
+
+        def dump() -> Statistics:
+            self._begin(Step.CHECKPOINTING)
+            return self._checkpoint(container, leave_running=False)
+
+        self._with_ghost_limit(container, dump)
+        # CRIU does not sync what it writes, and the user is about to reboot the host.
+        self._machine.sync([container.bundle, *(mount.source for mount in container.mounts)])
+        self._operation.record(Step.CHECKPOINTED)
+
+    def _begin(self, step: Step, **data: Any) -> None:
+        self._operation.pause_point()
+        self._operation.progress(Reason.CHECKPOINTING, "Dumping the container's processes")
+        self._operation.record(step, dumpBeganAt=time.time(), **data)
+
+    def _checkpoint(self, container: Container, *, leave_running: bool) -> Statistics:
+        options = CheckpointOptions(
+            leave_running=leave_running,
+            tcp_established=self._spec.tcp_established,
+            file_locks=self._spec.file_locks,
+            ignore_root_fs=self._spec.ignore_root_fs,
+        )
+        return self._podman.checkpoint(container.id, options, timeout=self._operation.remaining())
+
+    def _with_ghost_limit(self, container: Container, dump: Callable[[], Statistics]) -> None:
+        """Dump under a sufficient ghost limit, raised as often as CRIU asks for more."""
+        spec = self._spec.ghost_limit
+        need = ghost.need(spec, self.predicted)
+        predicted = need.predicted_bytes
+        report: dict[str, Any] = {"predictedBytes": predicted, "attempts": []}
+        refusals: list[ghost.Refusal] = []
+        self._operation.status["ghostLimit"] = report
+        while True:
+            with self._limits.hold(container, need) as held:
+                ghost.check(spec, self.predicted, held.limit_bytes)
+                report["limitBytes"] = held.limit_bytes
+                if held.config_file:
+                    report["configFile"] = held.config_file
+                statistics = self._attempt(container, dump, held.limit_bytes, refusals)
+            if statistics is not None:
+                self._operation.status["statistics"] = _reported(statistics)
+                return
+            report["attempts"] = [_attempt(refusal) for refusal in refusals]
+            need = ghost.after_refusal(spec, refusals, predicted_bytes=predicted)
+            self._operation.event(
+                "Normal",
+                "GhostLimitRaised",
+                f"{refusals[-1].path} has {refusals[-1].size_bytes} bytes; the ghost limit becomes"
+                f" {need.limit_bytes}",
+            )
+
+    def _attempt(
+        self,
+        container: Container,
+        dump: Callable[[], Statistics],
+        limit_bytes: int,
+        refusals: list[ghost.Refusal],
+    ) -> Statistics | None:
+        """Dump once; return None when CRIU refused a ghost file, which is added to the refusals."""
+        try:
+            return dump()
+        except PodmanUnreachable:
+            raise
+        except PodmanTimedOut as error:
+            return self._settle(container, error)
+        except PodmanError as error:
+            log = self._machine.read_log(container.bundle, "dump.log")
+            refused = criu_log.parse(log).ghost_refusal if log else None
+            if refused is None:
+                raise explain(error, log, Phase.DUMP, container.bundle) from error
+            refusals.append(
+                ghost.Refusal(
+                    path=refused.path, size_bytes=refused.size_bytes, limit_bytes=limit_bytes
+                )
+            )
+            return None
+
+    def _settle(self, container: Container, error: PodmanTimedOut) -> Statistics:
+        """See what became of a dump whose answer did not come: Podman does not stop it.
+
+        A container that was to stop, and has done so with its state complete, is a success that
+        came late.
+        """
+        failure = OperationFailed(
+            Cause.TIMED_OUT,
+            f"the dump did not end within timeoutSeconds: {error}",
+            "Set spec.timeoutSeconds higher; the time grows with the container's memory",
+        )
+        try:
+            now = self._podman.inspect(container.id, timeout=SETTLE_SECONDS)
+        except PodmanError:
+            raise failure from error
+        stored = self._machine.stored_checkpoint(container.bundle)
+        late = self._operation.entry.data["dumpBeganAt"]
+        if now.state is State.RUNNING or stored is None or not is_of(stored, began(late)):
+            raise failure from error
+        return {}
+
+
+def _reported(statistics: Statistics) -> dict[str, int]:
+    """``status.statistics``: times in microseconds, as CRIU gives them, and pages."""
+    return {
+        name: statistics[key]
+        for key, name in (
+            ("frozen_time", "frozenMicroseconds"),
+            ("memdump_time", "memdumpMicroseconds"),
+            ("memwrite_time", "memwriteMicroseconds"),
+            ("pages_scanned", "pagesScanned"),
+            ("pages_written", "pagesWritten"),
+            ("paused", "pausedMicroseconds"),
+        )
+        if key in statistics
+    }
+
+
+def _attempt(refusal: ghost.Refusal) -> dict[str, Any]:
+    """An entry of ``status.ghostLimit.attempts``."""
+    return {
+        "path": refusal.path,
+        "sizeBytes": refusal.size_bytes,
+        "limitBytes": refusal.limit_bytes,
+    }

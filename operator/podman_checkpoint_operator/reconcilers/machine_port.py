@@ -1,0 +1,79 @@
+"""What the reconcilers ask of the host: cgroups, processes, and the files around a container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
+from ..decisions.ghost import Held, Need
+
+
+class Machine(Protocol):
+    """The host an agent runs on; :class:`~..host.machine.LocalMachine` is the real one."""
+
+    def host(self) -> Host:
+        """Return the versions and abilities of the host."""
+
+    def boot_id(self) -> str:
+        """Return what changes with every boot."""
+
+    def cgroup(self, container: Container) -> Path:
+        """Return the cgroup that CRIU is given for a running container."""
+
+    def frozen(self, cgroup: Path, *, seconds: float) -> AbstractContextManager[None]:
+        """Hold a cgroup's processes still for the time of a block."""
+
+    def thaw(self, cgroup: Path) -> None:
+        """Let a cgroup's processes go on, if it is there."""
+
+    def processes(self, cgroup: Path) -> Processes:
+        """Return what the processes of a cgroup hold."""
+
+    def symlinked_sources(self, container: Container) -> tuple[Path, ...]:
+        """Return the sources of a container's mounts, Podman's own too, that are symbolic links."""
+
+    def symlinks(self, paths: Iterable[Path]) -> tuple[Path, ...]:
+        """Return those of the paths that are symbolic links."""
+
+    def missing(self, paths: Iterable[Path]) -> tuple[Path, ...]:
+        """Return those of the paths that do not exist."""
+
+    def busy_ports(self, ports: Iterable[tuple[str, str, int]]) -> tuple[str, ...]:
+        """Return those of (address, protocol, port) that something listens on."""
+
+    def stored_checkpoint(self, bundle: Path) -> StoredCheckpoint | None:
+        """Return the state in a container's bundle, if there is any."""
+
+    def clear_export_leftovers(self, bundle: Path) -> None:
+        """Remove what an export left in the bundle; Podman would apply it at the next restore."""
+
+    def clear_stored_checkpoint(self, bundle: Path) -> None:
+        """Remove the images and logs of a checkpoint from the bundle."""
+
+    def read_log(self, bundle: Path, name: str) -> bytes | None:
+        """Return the head and tail of ``dump.log`` or ``restore.log``, if it is there."""
+
+    def sync(self, paths: Iterable[Path]) -> None:
+        """Make durable what was written to the file systems of these paths."""
+
+    def space(self, purpose: str, path: Path, *, needed_bytes: int) -> Space:
+        """Return the room at a path."""
+
+    def tree_bytes(self, path: Path) -> int:
+        """Return what a tree occupies on disk."""
+
+    def stage(self, uid: str) -> Path:
+        """Return the directory, on Podman's file system, for captured data of an operation."""
+
+    def discard_stage(self, uid: str) -> None:
+        """Remove the captured data of an operation, if there is any."""
+
+
+class GhostLimits(Protocol):
+    """CRIU's ghost limit on this host, shared by concurrent checkpoints."""
+
+    def hold(self, container: Container, need: Need) -> AbstractContextManager[Held]:
+        """Keep the limit that a container's dump needs in force for the time of a block."""

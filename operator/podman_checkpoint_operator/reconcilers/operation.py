@@ -1,0 +1,285 @@
+"""What checkpoint and restore share: an operation's journal, status and clock."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, Protocol
+
+from ..api import conditions
+from ..api.common import ConditionStatus
+from ..api.conditions import timestamp
+from ..api.reasons import Cause, ConditionType, Reason
+from ..decisions.failures import Interrupted, OperationFailed
+from ..decisions.preflight import Check, require
+from .journal import Entry, Journal, Step
+
+logger = logging.getLogger(__name__)
+
+MAX_EVIDENCE: Final = 4096
+"""Characters of evidence kept in status; an error body can be as long as it likes."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A ContainerCheckpoint or ContainerRestore as the API server sent it."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether its status says how it ended."""
+        ready = conditions.find_condition(self.status.get("conditions") or (), ConditionType.READY)
+        stalled = conditions.find_condition(
+            self.status.get("conditions") or (), ConditionType.STALLED
+        )
+        return bool(ready and ready["status"] == ConditionStatus.TRUE) or stalled is not None
+
+    @property
+    def key(self) -> str:
+        """``kind namespace/name``, for logs and messages."""
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+class StatusUnwritable(Exception):  # noqa: N818 - says what is so
+    """The API server did not take a status; the operation itself is not affected."""
+
+
+class ResourceGone(StatusUnwritable):
+    """There is no such resource any more."""
+
+
+class Reporter(Protocol):
+    """How users hear of an operation."""
+
+    def status(self, resource: Resource, status: Mapping[str, Any]) -> None:
+        """Write a resource's status.
+
+        Raises:
+            StatusUnwritable: it could not be written now.
+            ResourceGone: the resource was deleted.
+        """
+
+    def event(
+        self, resource: Resource, severity: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Post an event; what goes wrong with it is not worth an error."""
+
+
+class Operation:
+    """The course of one resource: every step goes to the journal first, then to the user."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        *,
+        journal: Journal,
+        reporter: Reporter,
+        boot_id: str,
+        timeout_seconds: float,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.resource = resource
+        self.boot_id = boot_id
+        self._journal = journal
+        self._reporter = reporter
+        self._stopping = stopping
+        self._deadline = time.monotonic() + timeout_seconds
+        self._timeout_seconds = timeout_seconds
+        self._gone = False
+        known = journal.read(resource.uid)
+        self.resumed = known is not None
+        self.entry = known or Entry(resource.uid, resource.namespace, resource.name)
+        self.status: dict[str, Any] = dict(self.entry.status)
+        self.status["observedGeneration"] = resource.generation
+        self.status.setdefault("startTime", timestamp(datetime.now(UTC)))
+        self.status.setdefault("conditions", list(resource.status.get("conditions") or ()))
+
+    def record(self, step: Step, **data: Any) -> None:
+        """Write a step to the journal, before its work begins."""
+        self.entry = replace(
+            self.entry.with_data(**data),
+            step=step,
+            boot_id=self.boot_id,
+            began_at=time.time(),
+            status=self.status,
+        )
+        self._journal.write(self.entry)
+        logger.info("step", extra={"step": str(step), **self._fields()})
+
+    def identify(self, container_id: str) -> None:
+        """Bind the operation to a container, by its ID."""
+        self.entry = replace(self.entry, container_id=container_id)
+
+    def progress(self, reason: Reason, message: str) -> None:
+        """Tell users what is going on; that they cannot be told now does not stop it."""
+        self.status["conditions"] = conditions.progressing(
+            self.status["conditions"],
+            reason=reason,
+            message=message,
+            generation=self.resource.generation,
+            now=datetime.now(UTC),
+        )
+        try:
+            self._reporter.status(self.resource, self.status)
+        except ResourceGone:
+            self._gone = True
+        except StatusUnwritable as error:
+            logger.warning("status not written", extra={"error": str(error), **self._fields()})
+
+    def wait(self, reason: Reason, failure: OperationFailed) -> None:
+        """Tell users what stands in the way for now, and what they can do about it."""
+        self.status["diagnosis"] = _diagnosis(failure)
+        self.progress(reason, failure.evidence)
+        del self.status["diagnosis"]
+
+    def require_wanted(self) -> None:
+        """Stop what has not begun to change anything when its resource was deleted.
+
+        Raises:
+            ResourceGone: it was.
+        """
+        if self._gone and self.entry.step is Step.ACCEPTED:
+            raise ResourceGone(self.resource.key)
+
+    def reached(self, type_: ConditionType, reason: Reason, message: str) -> None:
+        """Note a milestone as a condition; it is written with the next report."""
+        self._condition(type_, ConditionStatus.TRUE, reason, message)
+        self._reporter.event(self.resource, "Normal", reason, message)
+
+    def event(self, severity: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """Post an event about the resource."""
+        self._reporter.event(self.resource, severity, reason, message)
+
+    def check(self, checks: list[Check]) -> None:
+        """Put preflight checks into the status, and stop at a failed one.
+
+        Raises:
+            OperationFailed: for the first failed check.
+        """
+        self.status["preflight"] = [check.as_status() for check in checks]
+        for check in checks:
+            if check.result == "Warn":
+                self.event("Warning", check.name, f"{check.message}. {check.remedy}")
+        try:
+            require(checks)
+        except OperationFailed as failure:
+            message = str(failure.evidence)
+            self._condition(
+                ConditionType.PREFLIGHT_PASSED, ConditionStatus.FALSE, failure.cause, message
+            )
+            raise
+        self._condition(
+            ConditionType.PREFLIGHT_PASSED,
+            ConditionStatus.TRUE,
+            Reason.PREFLIGHT_PASSED,
+            f"{len(checks)} checks, nothing stands in the way",
+        )
+
+    def remaining(self) -> float:
+        """Return the seconds left of ``spec.timeoutSeconds``.
+
+        Raises:
+            OperationFailed: none are.
+        """
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise OperationFailed(
+                Cause.TIMED_OUT,
+                f"not finished within timeoutSeconds ({self._timeout_seconds:.0f} s)",
+                "Set spec.timeoutSeconds higher; the time grows with the container's memory",
+            )
+        return left
+
+    def pause_point(self) -> None:
+        """Let the agent stop here: what was done is recorded, the rest follows after its start.
+
+        Raises:
+            Interrupted: the agent is shutting down.
+            ResourceGone: the resource was deleted before anything was changed.
+        """
+        if self._stopping():
+            raise Interrupted(self.resource.key)
+        self.require_wanted()
+
+    def succeed(self, reason: Reason, message: str) -> None:
+        """Report success; only then is the journal's entry needless.
+
+        Raises:
+            StatusUnwritable: to be tried again; the journal keeps the result.
+        """
+        self.status["conditions"] = conditions.succeeded(
+            self.status["conditions"],
+            reason=reason,
+            message=message,
+            generation=self.resource.generation,
+            now=datetime.now(UTC),
+        )
+        self._finish()
+        logger.info("succeeded", extra=self._fields())
+
+    def fail(self, failure: OperationFailed) -> None:
+        """Report a failure that will not be retried, with its whole explanation.
+
+        Raises:
+            StatusUnwritable: to be tried again; the journal keeps the result.
+        """
+        evidence = failure.evidence[:MAX_EVIDENCE]
+        self.status["diagnosis"] = _diagnosis(failure)
+        self.status["conditions"] = conditions.failed(
+            self.status["conditions"],
+            cause=failure.cause,
+            message=f"{evidence}. {failure.remedy}",
+            generation=self.resource.generation,
+            now=datetime.now(UTC),
+        )
+        self._finish()
+        self.event("Warning", failure.cause, f"{evidence}. {failure.remedy}")
+        logger.warning(
+            "failed", extra={"cause": str(failure.cause), "evidence": evidence, **self._fields()}
+        )
+
+    def report_again(self) -> None:
+        """Write the final status of an operation that ended while nobody could be told."""
+        self._finish()
+
+    def _finish(self) -> None:
+        self.status.setdefault("completionTime", timestamp(datetime.now(UTC)))
+        self.record(Step.FINISHED)
+        with suppress(ResourceGone):
+            self._reporter.status(self.resource, self.status)
+        self._journal.remove(self.resource.uid)
+
+    def _condition(
+        self, type_: ConditionType, status: ConditionStatus, reason: Reason | Cause, message: str
+    ) -> None:
+        self.status["conditions"] = conditions.set_condition(
+            self.status["conditions"],
+            type=type_,
+            status=status,
+            reason=reason,
+            message=message,
+            generation=self.resource.generation,
+            now=datetime.now(UTC),
+        )
+
+    def _fields(self) -> dict[str, str]:
+        return {"resource": self.resource.key, "uid": self.resource.uid}
+
+
+def _diagnosis(failure: OperationFailed) -> dict[str, str]:
+    return {
+        "cause": str(failure.cause),
+        "evidence": failure.evidence[:MAX_EVIDENCE],
+        "remedy": failure.remedy,
+    }

@@ -1,0 +1,242 @@
+"""All operations of one host: at most so many at once, one per container, the rest wait visibly.
+
+Whoever watches resources hands each one in as often as it likes; one that is under way or finished
+is left alone. An operation runs in a thread, since Podman's calls block. What cannot go on now
+(Podman is down, a checkpoint is not there yet, the API server is out of reach) is tried again here,
+so that a waiting operation is neither an error in the log nor lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from ..api.reasons import Cause, Reason
+from ..criu.catalogue import diagnose_podman
+from ..decisions.failures import Interrupted, OperationFailed
+from .journal import Journal, Step
+from .operation import Operation, Reporter, Resource, ResourceGone, StatusUnwritable
+from .podman_port import PodmanError, PodmanUnreachable
+from .restore import WaitForCheckpoint
+
+logger = logging.getLogger(__name__)
+
+_A = TypeVar("_A")
+_T = TypeVar("_T")
+
+RETRY_SECONDS: Final = 5.0
+DEFAULT_SECONDS: Final = 600
+_REMEMBERED: Final = 10_000
+_LOOKERS: Final = 2
+
+
+class Reconciler(Protocol):
+    """Carries out one kind of resource."""
+
+    def identify(self, resource: Resource) -> str:
+        """Return what two operations must not touch at once."""
+
+    def run(self, operation: Operation) -> None:
+        """Carry out an operation."""
+
+    def discard(self, resource: Resource) -> None:
+        """Do what the deletion of a resource asks for."""
+
+
+class Operations:
+    """The operations of one host."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        reporter: Reporter,
+        boot_id: Callable[[], str],
+        max_operations: int,
+    ) -> None:
+        self._journal = journal
+        self._reporter = reporter
+        self._boot_id = boot_id
+        self._slots = asyncio.Semaphore(max_operations)
+        self._containers: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        # Watch events may show a resource as it was before its last status.
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._workers = ThreadPoolExecutor(max_operations, thread_name_prefix="operation")
+        self._lookers = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="look")
+        self._stopping = threading.Event()
+        self._stop = asyncio.Event()
+
+    def ensure(self, resource: Resource, reconciler: Reconciler) -> None:
+        """Begin or continue the operation of a resource, unless it is under way or has ended."""
+        uid = resource.uid
+        if uid in self._tasks or uid in self._ended or self._stop.is_set():
+            return
+        if resource.finished:
+            self._journal.remove(uid)
+            return
+        task = asyncio.create_task(self._carry_out(resource, reconciler), name=resource.key)
+        self._tasks[uid] = task
+        task.add_done_callback(lambda _: self._tasks.pop(uid, None))
+
+    async def discard(self, resource: Resource, reconciler: Reconciler) -> None:
+        """Do what a resource's deletion asks for, after its operation has ended.
+
+        Raises:
+            OperationFailed: it could not be done now.
+        """
+        if task := self._tasks.get(resource.uid):
+            await asyncio.wait([task])
+        await self._in(self._lookers, lambda: reconciler.discard(resource))
+
+    async def stop(self) -> None:
+        """Bring every operation to a point from which the next start goes on, and wait for that."""
+        self._stop.set()
+        self._stopping.set()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+        self._workers.shutdown()
+        self._lookers.shutdown()
+
+    async def _carry_out(self, resource: Resource, reconciler: Reconciler) -> None:
+        try:
+            operation = Operation(
+                resource,
+                journal=self._journal,
+                reporter=self._reporter,
+                boot_id=self._boot_id(),
+                timeout_seconds=float(resource.spec.get("timeoutSeconds", DEFAULT_SECONDS)),
+                stopping=self._stopping.is_set,
+            )
+            if operation.entry.step is Step.FINISHED:
+                await self._until_told(operation, operation.report_again)
+            else:
+                await self._until_ended(operation, reconciler)
+            self._remember(resource.uid)
+        except Interrupted:
+            logger.info("to be continued", extra={"resource": resource.key})
+        except ResourceGone:
+            self._journal.remove(resource.uid)
+            logger.info("deleted before it began", extra={"resource": resource.key})
+
+    async def _until_ended(self, operation: Operation, reconciler: Reconciler) -> None:
+        while True:
+            try:
+                await self._attempt(operation, reconciler)
+                return
+            except OperationFailed as failure:
+                await self._until_told(operation, partial(operation.fail, failure))
+                return
+            except PodmanUnreachable as error:
+                if not await self._wait_for_podman(operation, error):
+                    return
+            except WaitForCheckpoint:
+                await self._pause(operation)
+            except StatusUnwritable:
+                await self._pause(operation)
+                await self._until_told(operation, operation.report_again)
+                return
+
+    async def _attempt(self, operation: Operation, reconciler: Reconciler) -> None:
+        resource = operation.resource
+        key = await self._in(self._lookers, lambda: _explained(reconciler.identify, resource))
+        async with self._turn(operation, key):
+            await self._in(self._workers, lambda: _explained(reconciler.run, operation))
+
+    @asynccontextmanager
+    async def _turn(self, operation: Operation, key: str) -> AsyncIterator[None]:
+        """Wait until nothing else works on the container and a slot is free, and say so."""
+        container = self._containers[key]
+        if container.locked():
+            await self._tell(operation, "Waiting for another operation on the same container")
+        async with container:
+            if self._slots.locked():
+                await self._tell(operation, "Waiting for other operations of this host")
+            async with self._slots:
+                if self._stop.is_set():
+                    raise Interrupted(operation.resource.key)
+                yield
+        if not container.locked():
+            self._containers.pop(key, None)
+
+    async def _tell(self, operation: Operation, message: str) -> None:
+        await self._in(self._lookers, lambda: operation.progress(Reason.QUEUED, message))
+
+    async def _wait_for_podman(self, operation: Operation, error: PodmanUnreachable) -> bool:
+        """Wait a little, or fail the operation when its time is over; return whether to go on."""
+        remedy = (
+            "Start it on the host: systemctl enable --now podman.socket; or point the agent at its"
+            " socket with PODMAN_CHECKPOINT_PODMAN_URL"
+        )
+        failure = OperationFailed(Cause.PODMAN_UNREACHABLE, str(error), remedy)
+        try:
+            operation.remaining()
+        except OperationFailed:
+            await self._until_told(operation, lambda: operation.fail(failure))
+            return False
+        await self._in(self._lookers, lambda: operation.wait(Reason.WAITING_FOR_PODMAN, failure))
+        await self._pause(operation)
+        return True
+
+    async def _until_told(self, operation: Operation, report: Callable[[], None]) -> None:
+        """Report the end of an operation, however long the API server is out of reach."""
+        while True:
+            try:
+                return await self._in(self._lookers, report)
+            except StatusUnwritable as error:
+                logger.warning(
+                    "status not written",
+                    extra={"resource": operation.resource.key, "error": str(error)},
+                )
+                report = operation.report_again
+                await self._pause(operation)
+
+    async def _pause(self, operation: Operation) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), RETRY_SECONDS)
+        except TimeoutError:
+            operation.require_wanted()
+        else:
+            raise Interrupted(operation.resource.key)
+
+    def _in(self, pool: ThreadPoolExecutor, call: Callable[[], _T]) -> Awaitable[_T]:
+        return asyncio.get_running_loop().run_in_executor(pool, call)
+
+    def _remember(self, uid: str) -> None:
+        self._ended[uid] = None
+        if len(self._ended) > _REMEMBERED:
+            self._ended.popitem(last=False)
+
+
+def _explained(call: Callable[[_A], _T], argument: _A) -> _T:
+    """Call, and let nothing through but what this module knows how to deal with."""
+    try:
+        return call(argument)
+    except (OperationFailed, PodmanUnreachable, WaitForCheckpoint, Interrupted, StatusUnwritable):
+        raise
+    except ValidationError as error:
+        raise OperationFailed(
+            Cause.INVALID_SPEC,
+            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
+            "Correct the spec and create the resource anew",
+        ) from error
+    except PodmanError as error:
+        found = diagnose_podman(str(error))
+        raise OperationFailed(found.cause, found.evidence, found.remedy) from error
+    except Exception as error:
+        # A defect of ours: the user gets an explained failure, the log gets the traceback.
+        logger.exception("unexpected")
+        raise OperationFailed(
+            Cause.UNKNOWN,
+            f"{type(error).__name__}: {error}",
+            "See the agent's log on the host, and report it as a defect",
+        ) from error

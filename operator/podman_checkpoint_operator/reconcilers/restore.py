@@ -1,0 +1,130 @@
+"""``ContainerRestore``: from the resource to a container that runs.
+
+The saved state is either on this host, in the bundle of the stopped container, or in an archive. In
+both cases it stays where it is until the restored container has been seen running.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..api.checkpoint import CheckpointSpec
+from ..api.reasons import Cause, Reason
+from ..api.restore import RestoreSpec
+from ..decisions.failures import OperationFailed
+from ..decisions.source import ArchivedState, LocalState, NotYet, State, state_of_checkpoint
+from .archive_port import Archives
+from .machine_port import Machine
+from .operation import Operation, Resource
+from .podman_port import Podman
+from .restore_archive import ArchiveRestore
+from .restore_local import LocalRestore
+
+logger = logging.getLogger(__name__)
+
+
+class Checkpoints(Protocol):
+    """Where ContainerCheckpoints are looked up: the API server."""
+
+    def checkpoint(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Return a ContainerCheckpoint as the API server sends it, or None."""
+
+
+class WaitForCheckpoint(Exception):  # noqa: N818 - not an error
+    """The ContainerCheckpoint is not there or not Ready yet; look again later."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The ports that a restore needs."""
+
+    podman: Podman
+    machine: Machine
+    archives: Archives
+    checkpoints: Checkpoints
+    node_name: str
+
+
+class RestoreReconciler:
+    """Carries out ContainerRestores of one host, one call per resource."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def identify(self, resource: Resource) -> str:
+        """Return what must not have two operations at once: a container's ID or future name."""
+        spec = RestoreSpec.model_validate(resource.spec)
+        if spec.name:
+            return spec.name
+        if spec.source.container_ref:
+            container = self._tools.podman.find(spec.source.container_ref.key)
+            return container.id if container else spec.source.container_ref.key
+        if spec.source.checkpoint_ref:
+            checkpoint = self._tools.checkpoints.checkpoint(
+                resource.namespace, spec.source.checkpoint_ref.name
+            )
+            status = (checkpoint or {}).get("status") or {}
+            return str((status.get("container") or {}).get("id") or resource.uid)
+        return resource.uid
+
+    def run(self, operation: Operation) -> None:
+        """Carry out an operation to its end, or as far as it can come now.
+
+        Raises:
+            OperationFailed: it cannot succeed; what it created is removed.
+            WaitForCheckpoint: the checkpoint is not Ready yet.
+            PodmanUnreachable: to be tried again.
+            Interrupted: the agent is shutting down; to be continued.
+        """
+        spec = RestoreSpec.model_validate(operation.resource.spec)
+        tools = self._tools
+        match self._source(operation, spec):
+            case LocalState() as state:
+                LocalRestore(tools.podman, tools.machine, operation, spec).run(state)
+            case ArchivedState() as state:
+                ArchiveRestore(tools.podman, tools.machine, tools.archives, operation, spec).run(
+                    state
+                )
+
+    def discard(self, resource: Resource) -> None:
+        """A restored container outlives its resource."""
+
+    def _source(self, operation: Operation, spec: RestoreSpec) -> State:
+        """Return where the state is; decided once, so that a retry finds the same."""
+        source = spec.source
+        if source.container_ref is not None:
+            return LocalState(reference=source.container_ref.key)
+        if source.archive is not None:
+            return ArchivedState(uri=source.archive.uri, digest=source.archive.digest)
+        if source.checkpoint_ref is None:
+            raise OperationFailed(Cause.INVALID_SPEC, "spec.source is empty", "Set spec.source")
+        return self._of_checkpoint(operation, spec, source.checkpoint_ref.name)
+
+    def _of_checkpoint(self, operation: Operation, spec: RestoreSpec, name: str) -> State:
+        checkpoint = self._tools.checkpoints.checkpoint(operation.resource.namespace, name)
+        state = state_of_checkpoint(
+            name,
+            checkpoint,
+            node_name=self._tools.node_name,
+            in_place=not spec.name and self._left_here(checkpoint),
+        )
+        if isinstance(state, NotYet):
+            operation.progress(Reason.WAITING_FOR_CHECKPOINT, state.message)
+            operation.remaining()
+            raise WaitForCheckpoint(state.message)
+        return state
+
+    def _left_here(self, checkpoint: Mapping[str, Any] | None) -> bool:
+        """Whether the checkpoint stopped a container that is still on this host."""
+        if checkpoint is None or (checkpoint["spec"] or {}).get("leaveRunning"):
+            return False
+        if CheckpointSpec.model_validate(checkpoint["spec"]).node_name != self._tools.node_name:
+            return False
+        container_id = ((checkpoint.get("status") or {}).get("container") or {}).get("id", "")
+        container = self._tools.podman.find(container_id) if container_id else None
+        return container is not None and bool(
+            self._tools.machine.stored_checkpoint(container.bundle)
+        )

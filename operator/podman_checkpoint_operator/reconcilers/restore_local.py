@@ -1,0 +1,110 @@
+"""Restore in place: the stopped container of this host goes on from the state in its bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..api.reasons import Cause, ConditionType, Reason
+from ..api.restore import ExistingContainer, RestoreSpec
+from ..criu.catalogue import Phase
+from ..decisions import restore_preflight as preflight
+from ..decisions.facts import Container, State
+from ..decisions.failures import OperationFailed
+from ..decisions.source import LocalState
+from .explain import explain
+from .journal import Step
+from .machine_port import Machine
+from .operation import Operation
+from .podman_port import NotFound, Podman, PodmanError, PodmanUnreachable, RestoreOptions
+from .running import identity, require_running
+
+
+class LocalRestore:
+    """One restore in place under way."""
+
+    def __init__(
+        self, podman: Podman, machine: Machine, operation: Operation, spec: RestoreSpec
+    ) -> None:
+        self._podman = podman
+        self._machine = machine
+        self._operation = operation
+        self._spec = spec
+
+    def run(self, state: LocalState) -> None:
+        """Look, restore, see it run; the stored state is removed last of all."""
+        operation = self._operation
+        container = self._container(state)
+        operation.status["container"] = identity(container)
+        restoring = operation.entry.step in (Step.RESTORING, Step.RESTORED)
+        if restoring and container.state is State.RUNNING:
+            return self._finish(container)
+        adopt = self._spec.existing_container is ExistingContainer.ADOPT
+        if adopt and container.state is State.RUNNING:
+            return operation.succeed(
+                Reason.ADOPTED, f"Container {container.name} was running already"
+            )
+        self._look(container, state)
+        operation.pause_point()
+        self._restore(container)
+        return self._finish(self._podman.inspect(container.id))
+
+    def _container(self, state: LocalState) -> Container:
+        reference = self._operation.entry.container_id or state.reference
+        try:
+            container = self._podman.inspect(reference, timeout=self._operation.remaining())
+        except NotFound as error:
+            raise OperationFailed(
+                Cause.CONTAINER_NOT_FOUND,
+                str(error),
+                "Set spec.source to a container that podman ps -a lists on this host; to move one"
+                " to another host, restore from a checkpoint with an archive",
+            ) from error
+        self._operation.identify(container.id)
+        return container
+
+    def _look(self, container: Container, state: LocalState) -> None:
+        self._operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
+        sources = [Path(mount.source) for mount in container.mounts]
+        self._operation.check(
+            [
+                *preflight.option_checks(self._machine.host(), tcp_close=self._spec.tcp_close),
+                *preflight.local_checks(
+                    container, self._machine.stored_checkpoint(container.bundle), state.taken
+                ),
+                *preflight.mount_source_checks(
+                    self._machine.missing(sources),
+                    self._machine.symlinked_sources(container),
+                ),
+            ]
+        )
+
+    def _restore(self, container: Container) -> None:
+        operation = self._operation
+        # Podman before 5.6 would roll the files back to what an earlier export left here.
+        self._machine.clear_export_leftovers(container.bundle)
+        operation.progress(Reason.RESTORING, f"Restoring container {container.name}")
+        operation.record(Step.RESTORING)
+        options = RestoreOptions(
+            # Kept until the container has been seen running: it is the last copy.
+            keep=True,
+            tcp_established=self._spec.tcp_established,
+            tcp_close=self._spec.tcp_close,
+            file_locks=self._spec.file_locks,
+        )
+        try:
+            statistics = self._podman.restore(container.id, options, timeout=operation.remaining())
+        except PodmanUnreachable:
+            raise
+        except PodmanError as error:
+            log = self._machine.read_log(container.bundle, "restore.log")
+            raise explain(error, log, Phase.RESTORE, container.bundle) from error
+        operation.status["statistics"] = {"restoreMicroseconds": statistics.get("restore_time", 0)}
+
+    def _finish(self, container: Container) -> None:
+        require_running(self._podman, container)
+        self._operation.record(Step.RESTORED)
+        self._machine.clear_stored_checkpoint(container.bundle)
+        self._operation.status["container"] = identity(container)
+        message = f"Container {container.name} goes on where it was saved"
+        self._operation.reached(ConditionType.RESTORED, Reason.RESTORED, message)
+        self._operation.succeed(Reason.RESTORED, message)

@@ -1,0 +1,119 @@
+"""The target of a restore: what it has and lacks, and the container that has to make room."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from ..api.restore import RestoreSpec
+from ..decisions.facts import Container, State, Target
+from ..decisions.restore_preflight import Saved
+from .archive_port import Manifest
+from .journal import Step
+from .machine_port import Machine
+from .operation import Operation
+from .podman_port import Podman, PodmanError
+
+
+def saved(manifest: Manifest) -> Saved:
+    """Return what the checks need to know of an archive."""
+    return Saved(
+        container_name=manifest.container_name,
+        container_id=manifest.container_id,
+        image_name=manifest.image_name,
+        image_id=manifest.image_id,
+        runtime=manifest.runtime,
+        architecture=manifest.architecture,
+        pod=bool(manifest.pod),
+    )
+
+
+def observe_target(
+    podman: Podman, machine: Machine, manifest: Manifest, spec: RestoreSpec
+) -> Target:
+    """Look for everything that the restored container will need or take."""
+    name = spec.name or manifest.container_name
+    ports = () if spec.publish_ports else manifest.published
+    return Target(
+        container_by_name=podman.find(name),
+        container_by_id=None if spec.name else podman.find(manifest.container_id),
+        image_present=bool(podman.image_id(manifest.image_id)),
+        image_tag_matches=podman.image_id(manifest.image_name) == manifest.image_id,
+        missing_networks=tuple(
+            network for network in manifest.networks if not podman.network_exists(network)
+        ),
+        existing_volumes=tuple(
+            volume for volume in manifest.volumes if podman.volume_source(volume)
+        ),
+        missing_mount_sources=machine.missing(manifest.mount_sources),
+        symlinked_mount_sources=machine.symlinks(manifest.mount_sources),
+        busy_ports=machine.busy_ports(ports),
+    )
+
+
+class Replacement:
+    """The container that ``existingContainer: Replace`` gives up for the restored one.
+
+    One with another ID is stopped and put aside under another name, and comes back when the restore
+    fails. The container itself, with the same ID, cannot be put aside: Podman allows an ID once. It
+    is removed when the archive has been verified, which then is the state that the user asked for.
+    """
+
+    def __init__(
+        self, podman: Podman, operation: Operation, *, name: str, container_id: str
+    ) -> None:
+        self._podman = podman
+        self._operation = operation
+        self._name = name
+        self._container_id = container_id
+        self._replaced: list[Container] = []
+
+    @property
+    def _aside(self) -> str:
+        return f"{self._name}-replaced-{self._operation.entry.uid[:8]}"
+
+    def plan(self, target: Target) -> None:
+        """Note which containers stand in the way."""
+        found = (target.container_by_id, target.container_by_name)
+        self._replaced = list({c.id: c for c in found if c is not None}.values())
+
+    def without_replaced(self, target: Target, spec: RestoreSpec) -> Target:
+        """Return the target as it will be without them."""
+        running = any(container.state is State.RUNNING for container in self._replaced)
+        return replace(
+            target,
+            container_by_id=None,
+            container_by_name=None,
+            # Their ports get free; that nobody else listens there shows when they are gone.
+            busy_ports=() if running and not spec.publish_ports else target.busy_ports,
+        )
+
+    def make_room(self) -> None:
+        """Stop and put aside, or remove, what stands in the way."""
+        for container in self._replaced:
+            itself = container.id == self._container_id
+            self._operation.record(
+                Step.REPLACING,
+                aside="" if itself else container.id,
+                wasRunning=container.state is State.RUNNING,
+            )
+            if itself:
+                self._podman.remove(container.id)
+            else:
+                if container.state is State.RUNNING:
+                    self._podman.stop(container.id)
+                self._podman.rename(container.id, self._aside)
+
+    def put_back(self) -> None:
+        """After a failure: the container that was put aside gets its name back and runs again."""
+        data = self._operation.entry.data
+        if data.get("aside"):
+            self._podman.rename(data["aside"], self._name)
+            if data["wasRunning"]:
+                with suppress(PodmanError):
+                    self._podman.start(data["aside"])
+
+    def complete(self) -> None:
+        """After success: remove the container that was put aside."""
+        if self._operation.entry.data.get("aside"):
+            self._podman.remove(self._operation.entry.data["aside"])
