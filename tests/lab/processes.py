@@ -1,8 +1,8 @@
 """Background programs of the lab, which outlive the command that started them.
 
-A program is remembered by a file with its process ID, its start time and the machine's boot ID.
-Only a process that agrees in all three is ever taken for ours: the number alone may by now belong
-to somebody else.
+A program carries its name in its environment, where :data:`MARK` finds it again. So there is no
+file with a process ID that could be stale, point to somebody else's process, or be deleted while
+the program still runs.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import select
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from . import paths
+from .waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+MARK: Final = "PODMAN_CHECKPOINT_LAB_PROGRAM"
+"""Environment variable with the lab's folder and the program's name."""
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """One background program; ``name`` is also the stem of its log and of its PID file."""
+    """One background program of a lab; ``name`` is also the stem of its log."""
 
     name: str
     folder: Path = paths.STATE
-    """Holds ``run/NAME.pid`` and ``logs/NAME.log``."""
-
-    @property
-    def pid_file(self) -> Path:
-        return self.folder / "run" / f"{self.name}.pid"
+    """The lab's folder; logs are in ``logs/`` below it."""
 
     @property
     def log_file(self) -> Path:
@@ -38,15 +38,14 @@ class Daemon:
 
     def start(self, *argv: str | Path, env: Mapping[str, str] | None = None) -> None:
         """Start the program in a session of its own; what it prints is appended to the log file."""
-        for path in (self.pid_file, self.log_file):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
         words = [str(word) for word in argv]
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         # NB: not subprocess.Popen, which warns about a child that it outlives.
         pid = os.posix_spawn(
             words[0],
             words,
-            os.environ if env is None else env,
+            {**(os.environ if env is None else env), MARK: str(self._mark)},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, self.log_file, append, 0o644),
@@ -54,24 +53,28 @@ class Daemon:
             ],
             setsid=True,
         )
-        self.pid_file.write_text(f"{pid} {_start_time(pid)} {_boot_id()}\n")
+        # The kernel shows a new program's environment a moment after it starts.
+        wait_until(lambda: self.pid() == pid or _has_ended(pid), f"{self.name} to start")
 
     def pid(self) -> int | None:
         """The process ID, or nothing when the program does not run (any more)."""
-        try:
-            number, started, boot = self.pid_file.read_text().split()
-            pid = int(number)
-        except (OSError, ValueError):
-            return None
-        now = _start_time(pid) if boot == _boot_id() else None
-        return pid if now is not None and started == str(now) else None
+        return next((pid for pid, mark in _marked() if mark == self._mark), None)
 
     def stop(self, *, patience: float = 5) -> None:
-        """End the program, by force after ``patience`` seconds, and forget it."""
+        """End the program, by force after ``patience`` seconds."""
         pid = self.pid()
-        if pid is not None:
-            _end(self, pid, patience)
-        self.pid_file.unlink(missing_ok=True)
+        if pid is None:
+            return
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        try:
+            # From here on the handle cannot mean another process, but it may have until here.
+            if self.pid() == pid:
+                _end(handle, patience)
+        finally:
+            os.close(handle)
 
     def last_words(self, lines: int = 15) -> str:
         """The end of the log, for error messages."""
@@ -81,42 +84,42 @@ class Daemon:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
-
-def _end(daemon: Daemon, pid: int, patience: float) -> None:
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        # The handle cannot change its process any more, so this check holds for both signals.
-        if daemon.pid() != pid:
-            return
-        for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, None)):
-            signal.pidfd_send_signal(handle, number)
-            if select.select([handle], [], [], seconds)[0]:
-                return
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(handle)
-
-
-def _start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; nothing for one gone or a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    # The command's name, in parentheses, may hold spaces and parentheses itself.
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else int(fields[18])
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    @property
+    def _mark(self) -> Path:
+        return self.folder / self.name
 
 
 def any_running(folder: Path) -> bool:
-    """Whether a program that was started with this state folder still runs."""
-    files = (folder / "run").glob("*.pid")
-    return any(Daemon(file.stem, folder).pid() is not None for file in files)
+    """Whether a program of the lab with this folder runs."""
+    return any(mark.parent == folder for _, mark in _marked())
+
+
+def _has_ended(child: int) -> bool:
+    """Whether a child of this process has ended; it stays for init to reap."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end(handle: int, patience: float) -> None:
+    for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, None)):
+        try:
+            signal.pidfd_send_signal(handle, number)
+        except ProcessLookupError:
+            return
+        if select.select([handle], [], [], seconds)[0]:
+            return
+
+
+def _marked() -> Iterator[tuple[int, Path]]:
+    """All running programs of all labs: process ID and mark. Zombies have no environment."""
+    prefix = f"{MARK}=".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        try:
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            leads = os.getsid(pid) == pid
+        except OSError:
+            continue
+        for variable in variables:
+            # A program's own children inherit the mark, but not the lead of the session.
+            if leads and variable.startswith(prefix):
+                yield pid, Path(os.fsdecode(variable.removeprefix(prefix)))
