@@ -21,5 +21,5 @@ class OperationFailed(Exception):
         self.remedy = remedy
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the agent was asked to stop
+class Interrupted(Exception):
     """The agent is shutting down; the operation goes on from its journal at the next start."""

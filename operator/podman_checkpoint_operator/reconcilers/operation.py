@@ -51,7 +51,7 @@ class Resource:
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
-class StatusUnwritable(Exception):  # noqa: N818 - says what is so
+class StatusUnwritable(Exception):
     """The API server did not take a status; the operation itself is not affected."""
 
 

@@ -33,7 +33,7 @@ class Checkpoints(Protocol):
         """Return a ContainerCheckpoint as the API server sends it, or None."""
 
 
-class WaitForCheckpoint(Exception):  # noqa: N818 - not an error
+class WaitForCheckpoint(Exception):
     """The ContainerCheckpoint is not there or not Ready yet; look again later."""
 
 
