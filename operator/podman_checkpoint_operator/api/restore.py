@@ -31,7 +31,7 @@ def _published(value: str) -> str:
     numbers = map(int, re.findall("[0-9]{5,}", value))
     if re.fullmatch(PUBLISH_PORT, value) is None or any(each > 65535 for each in numbers):
         raise ValueError(
-            "publishPorts: write [[address:]hostPort:]containerPort[/protocol], "
+            "write [[address:]hostPort:]containerPort[/protocol], "
             "for example 1433:1433 or 127.0.0.1:15432:5432/tcp"
         )
     return value
