@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     command("kubectl", "run the lab's kubectl as its administrator", host=False)
     run = command("exec", "run a command in a host")
     run.add_argument("argv", metavar="CMD", nargs=argparse.REMAINDER, help="command and arguments")
-    reboot = command("reboot", "restart a host as a power cut does (host-v: in good order)")
+    reboot = command("reboot", "cut a host's power and boot it again")
     reboot.add_argument("--kernel", choices=("old", "new"), help="kernel to boot (host-v only)")
     command("agent-kill", "kill a host's agent with SIGKILL")
     command("agent-start", "start a host's agent")

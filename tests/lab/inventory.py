@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from .hosts import NamespacedHost
+from .vm import VirtualHost
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
@@ -32,7 +35,7 @@ class Host(Protocol):
         """Cut the power and delete the disk, leaving nothing of the host on the machine."""
 
     def reboot(self, kernel: str | None) -> None:
-        """Restart the host, into the kernel named ``old`` or ``new`` where it has two."""
+        """Cut the power and boot, into the kernel ``old`` or ``new`` where the host has two."""
 
     def is_up(self) -> bool:
         """Whether the host can run commands."""
@@ -78,13 +81,8 @@ def host(name: str) -> Host:
     Raises:
         KeyError: if there is no such host; :data:`NAMES` has them all.
     """
-    # Late, because each kind brings its own dependencies.
     if name in NAMESPACED:
-        from .hosts import NamespacedHost  # noqa: PLC0415
-
         return NamespacedHost(name)
     if name in VIRTUAL:
-        from .vm import VirtualHost  # noqa: PLC0415
-
         return VirtualHost(name)
     raise KeyError(name)
