@@ -188,9 +188,9 @@ class TestOnTheLab:
         assert lab("exec", "host-a", "stat", "--format=%Y", "/run").stdout == boot
 
     def test_up_is_harmless_when_all_is_up(self) -> None:
+        assert lab("up").returncode == 0
         before = lab("status").stdout
 
         done = lab("up")
 
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == before
+        assert (done.returncode, done.stdout) == (0, before)
