@@ -48,6 +48,9 @@ def up() -> None:
     """
     programs = tools.find()
     network.ensure_bridge()
+    if not _PKI.exists():
+        # Whatever still runs belongs to a lab whose folder was deleted under it.
+        down()
     authority = pki.ensure(_PKI, address=paths.GATEWAY)
     _start_etcd(programs)
     _start_api_server(programs, authority)

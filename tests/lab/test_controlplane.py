@@ -102,6 +102,16 @@ def test_after_a_kill_it_comes_back_with_its_objects(checkout: Checkout, killed:
     assert checkout.kubectl("get", "configmap", name, "--output=name") == f"configmap/{name}"
 
 
+def test_it_starts_anew_when_its_folder_was_deleted_under_it(checkout: Checkout) -> None:
+    before = checkout.pids()
+    shutil.rmtree(checkout.folder / ".lab")
+
+    checkout.python(UP)
+
+    assert not {*before} & {*checkout.pids()}
+    assert "host-a" in checkout.kubectl("get", "nodes")
+
+
 def test_a_program_that_cannot_start_is_named_with_its_last_words(checkout: Checkout) -> None:
     checkout.kill("kube-apiserver")
     certificate = checkout.folder / ".lab" / "pki" / "server.crt"
