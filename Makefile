@@ -19,13 +19,13 @@ demo: setup ## PostgreSQL survives a reboot and moves to another host, step by s
 demo-reboot: setup ## The same on a real machine, into a newer kernel
 	@$(python) -m tests.demo --reboot
 
-test: lint ## Run every test, on a lab of its own making, which it removes
+test: lint ## Bring up the lab, run every test, remove the lab (args=... go to pytest)
 	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
 	./lab up; \
-	$(python) -m pytest
+	$(python) -m pytest $(args)
 
 unit: setup ## Run the tests that need no lab
-	@$(python) -m pytest -m 'not lab and not vm'
+	@$(python) -m pytest -m 'not lab and not vm' $(args)
 
 lint: setup ## Check style, types and layers
 	@.venv/bin/ruff check --quiet

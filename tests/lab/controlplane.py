@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from . import network, paths, pki, tools
+from . import inventory, network, paths, pki, tools
 from .kubectl import DISCOVERY_CACHE, apply, kubectl
 from .processes import Daemon
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 PORT: Final = 6443
 SERVER: Final = f"https://{paths.GATEWAY}:{PORT}"
-NODES: Final = ("host-a", "host-b", "host-v")
-"""Every host has a Node object, to which its agent's token is bound."""
 
 _ETCD_ADDRESS: Final = f"127.{paths.SUBNET.removeprefix('10.')}.1"
 """A loopback address of this lab's own: etcd asks for no credentials, so no host may reach it."""
@@ -72,7 +70,8 @@ def is_ready() -> bool:
     """Whether the API server answers, etcd included."""
     if _API_SERVER.pid() is None or not paths.KUBECONFIG.exists():
         return False
-    return kubectl("get", "--raw=/readyz", check=False, timeout=10).returncode == 0
+    probe = ("get", "--raw=/readyz", "--request-timeout=5s")
+    return kubectl(*probe, check=False).returncode == 0
 
 
 def _start_etcd(programs: tools.Tools) -> None:
@@ -164,4 +163,6 @@ def _apply_project() -> None:
     crds = kubectl(*apply_folder, str(paths.CHECKOUT / "crds")).stdout.split()
     kubectl("wait", "--for=condition=Established", *crds)
     kubectl(*apply_folder, str(paths.CHECKOUT / "manifests" / "base"))
-    apply(*({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}} for name in NODES))
+    # An agent's token is bound to its host's Node object.
+    nodes = ({"metadata": {"name": name}} for name in inventory.NAMES)
+    apply(*({"apiVersion": "v1", "kind": "Node", **node} for node in nodes))
