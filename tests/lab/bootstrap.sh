@@ -30,6 +30,10 @@ if ((${#missing[@]})); then
     echo "Install them, or run this command as root, which the lab needs in any case." >&2
     exit 1
   fi
+  if ! command -v apt-get >/dev/null; then
+    echo "The lab runs on Debian 12 or newer; there is no apt-get on this machine." >&2
+    exit 1
+  fi
   echo "Installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
@@ -43,6 +47,10 @@ wanted=$(sha256sum <"$lock")
 exec 9<"$lock"
 flock 9 # two commands may start at once
 [[ -e $stamp && $(<"$stamp") == "$wanted" ]] && exit 0
+if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+  echo "$(python3 --version) is too old: Python 3.11 or newer is needed" >&2
+  exit 1
+fi
 echo "Installing the locked Python packages into .venv"
 [[ -x .venv/bin/python ]] || python3 -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"

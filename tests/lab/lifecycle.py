@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ def up(names: Sequence[str] = inventory.NAMESPACED) -> None:
 
     An agent that runs is left alone; one that does not is installed anew from this checkout.
     """
+    if os.geteuid():
+        raise RuntimeError("the lab makes namespaces and network devices: run this as root")
     with locked(paths.CHECKOUT):
         network.ensure_bridge()
         paths.ARCHIVES.mkdir(parents=True, exist_ok=True)

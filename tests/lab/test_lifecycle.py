@@ -5,6 +5,7 @@ Hosts and control plane are replaced by recorders; the real ones have tests of t
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ class Lab:
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     events: list[str] = []
     hosts = {name: Recorder(name, events) for name in inventory.NAMES}
     control_plane = Recorder("control plane", events)
@@ -104,6 +106,15 @@ def test_without_a_control_plane_no_agent_starts(lab: Lab) -> None:
         lifecycle.up(["host-a"])
 
     assert not lab.hosts["host-a"].agent
+
+
+def test_only_root_can_bring_it_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    with pytest.raises(RuntimeError, match="run this as root"):
+        lifecycle.up(["host-a"])
+
+    assert lab.events == []
 
 
 def test_down_ends_hosts_before_what_they_stand_on(lab: Lab) -> None:
