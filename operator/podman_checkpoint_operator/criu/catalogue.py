@@ -7,6 +7,7 @@ cause; a line that no entry knows is passed over, but it stays in the evidence.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,7 @@ _BY_PHASE: Final = {
     Phase.RESTORE: RESTORE_FAILURES + EXHAUSTED,
 }
 _SHOWN_ERRORS: Final = 5
+_QUOTED_BY: Final = re.compile(r"\b(?:crun|runc): ")
 
 
 def diagnose_log(text: str | bytes, phase: Phase, *, path: str = "") -> Diagnosis:
@@ -70,11 +72,13 @@ def diagnose_podman(message: str) -> Diagnosis:
     A message that only says that the runtime failed gives ``Cause.UNKNOWN``: the reason is in the
     log that :func:`.log.location` finds.
     """
-    errors = criu_log.parse(message).errors
+    # The runtime may quote the log, and Podman puts the runtime's name before each quotation.
+    errors = criu_log.parse(_QUOTED_BY.sub("\n", message)).errors
+    last_resort = () if criu_log.HARMLESS in message else LAST_RESORT
     return (
         _search((message,), PODMAN_FAILURES)
         or _search(errors, DUMP_FAILURES + RESTORE_FAILURES)
-        or _search((message,), EXHAUSTED + LAST_RESORT)
+        or _search((message,), EXHAUSTED + last_resort)
         or Diagnosis(
             cause=Cause.UNKNOWN,
             evidence=evidence((message,)),

@@ -41,8 +41,9 @@ _GHOST: Final = re.compile(
     r"Can't dump ghost file (?P<path>.*) of (?P<size>\d+) size, increase limit"
 )
 
-# CRIU goes on after these, and they come first: a reader who stops at the first line is misled.
-_HARMLESS: Final = "rlimit: Can't setup RLIMIT_NOFILE for self"
+HARMLESS: Final = "rlimit: Can't setup RLIMIT_NOFILE for self"
+"""CRIU goes on after this error, and it comes first: who stops at the first line is misled."""
+
 # Harmless while CRIU tries out what the kernel can do, the cause at other times.
 _DOUBTFUL: Final = " reported by netlink: "
 _FINAL: Final = ("Dumping FAILED.", "Restoring FAILED.")
@@ -166,7 +167,7 @@ def location(message: str, *, name: str = "dump.log") -> str | None:
 
 
 def _lines(text: str | bytes) -> Iterator[str]:
-    raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    raw = text.encode(errors="backslashreplace") if isinstance(text, str) else text
     # BytesIO splits at line feeds only; str.splitlines would also split within a path.
     return (_clean(line) for line in io.BytesIO(raw))
 
@@ -182,5 +183,5 @@ def _clean(line: bytes) -> str:
 
 
 def _telling(errors: list[str]) -> tuple[str, ...]:
-    real = [error for error in errors if _HARMLESS not in error]
+    real = [error for error in errors if HARMLESS not in error]
     return tuple(error for error in real if _DOUBTFUL not in error) or tuple(real)
