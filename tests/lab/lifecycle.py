@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from . import controlplane, credentials, inventory, network, paths
 from .cgroups import hosts_with_cgroup
-from .hosts import NamespacedHost
 from .locks import locked
 
 if TYPE_CHECKING:
@@ -50,10 +49,10 @@ def down() -> None:
     Raises:
         ExceptionGroup: if a step fails; the other steps are done nevertheless.
     """
+    # The tests of the lab have hosts of their own, which a killed session leaves behind.
+    names = dict.fromkeys((*inventory.NAMES, *hosts_with_cgroup()))
     steps: list[Callable[[], None]] = [
-        *(inventory.host(name).destroy for name in inventory.NAMES),
-        # The tests of the lab have hosts of their own, which a killed session leaves behind.
-        *(NamespacedHost(name).destroy for name in hosts_with_cgroup()),
+        *(inventory.host(name).destroy for name in names),
         controlplane.down,
         network.remove_bridge,
         _remove_state,

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LEFT_BEHIND = "host-t"
+"""A host of a test session that was killed."""
+
+
 @dataclass
 class Recorder:
     """Stands for a host, or for a module; ``events`` is shared by all."""
@@ -61,12 +65,14 @@ class Lab:
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     events: list[str] = []
-    hosts = {name: Recorder(name, events) for name in inventory.NAMES}
+    names = (*inventory.NAMES, LEFT_BEHIND)
+    hosts = {name: Recorder(name, events) for name in names}
     control_plane = Recorder("control plane", events)
     monkeypatch.setattr(paths, "CHECKOUT", tmp_path)
     monkeypatch.setattr(paths, "STATE", tmp_path / ".lab")
     monkeypatch.setattr(paths, "ARCHIVES", tmp_path / ".lab" / "archives")
     monkeypatch.setattr(inventory, "host", hosts.__getitem__)
+    monkeypatch.setattr(lifecycle, "hosts_with_cgroup", lambda: ["host-b", LEFT_BEHIND])
     monkeypatch.setattr(controlplane, "up", control_plane.up)
     monkeypatch.setattr(controlplane, "down", lambda: control_plane.note("down"))
     monkeypatch.setattr(network, "ensure_bridge", lambda: events.append("bridge up"))
@@ -122,7 +128,7 @@ def test_down_ends_hosts_before_what_they_stand_on(lab: Lab) -> None:
 
     lifecycle.down()
 
-    destroyed = [f"{name} destroy" for name in inventory.NAMES]
+    destroyed = [f"{name} destroy" for name in (*inventory.NAMES, LEFT_BEHIND)]
     assert lab.events == [*destroyed, "control plane down", "bridge down"]
     assert not paths.STATE.exists()
 
