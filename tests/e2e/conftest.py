@@ -1,0 +1,55 @@
+"""The lab for end-to-end tests: up once a session, and cleared after each test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.support import Bench, clear_host, make_namespace, remove_namespace
+from tests.lab import inventory, lifecycle, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.inventory import Host
+
+
+@pytest.fixture(scope="session")
+def lab() -> None:
+    """The control plane and the namespaced hosts, each with an agent of the present code."""
+    lifecycle.up()
+
+
+@pytest.fixture
+def bench(lab: None) -> Iterator[Bench]:
+    """A namespace, agents that run with their defaults, and nothing left of the test after it."""
+    hosts = [inventory.host(name) for name in inventory.NAMESPACED]
+    for host in hosts:
+        # Also after a test that killed the agent or gave it other settings.
+        host.up()
+        host.agent_start()
+    bench = Bench()
+    archives = set(paths.ARCHIVES.iterdir())
+    make_namespace(bench.prefix)
+    yield bench
+    for host in hosts:
+        host.up()
+        host.agent_start()
+    remove_namespace(bench.prefix)
+    for host in hosts:
+        clear_host(host, bench.prefix)
+    for archive in set(paths.ARCHIVES.iterdir()) - archives:
+        archive.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def host_a(bench: Bench) -> Host:
+    """The host ``host-a``."""
+    return inventory.host("host-a")
+
+
+@pytest.fixture
+def host_b(bench: Bench) -> Host:
+    """The host ``host-b``, which sees the same archives."""
+    return inventory.host("host-b")

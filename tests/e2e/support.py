@@ -1,0 +1,360 @@
+"""What end-to-end tests use: a namespace to apply resources in, and containers on the lab's hosts.
+
+Resources are applied by kubectl, as a user does it. They are read by a client of this process,
+since a test looks many times and each kubectl costs a tenth of a second of the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from kubernetes import client, config
+
+from podman_checkpoint_operator.api.names import (
+    API_VERSION,
+    CHECKPOINTS,
+    GROUP,
+    RESTORES,
+    VERSION,
+    Resource,
+)
+from tests.lab import images, paths
+from tests.lab.inventory import Host
+from tests.lab.kubectl import kubectl
+from tests.lab.waiting import wait_until
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Mapping
+
+PATIENCE_SECONDS: Final = 120.0
+"""How long a test waits for anything before it fails; a machine under load is slow."""
+
+KINDS: Final = {each.kind: each for each in (CHECKPOINTS, RESTORES)}
+
+COUNTER: Final = """\
+n=0
+while :; do
+	echo $n >>/counts
+	n=$((n + 1))
+	sleep 0.05
+done
+"""
+"""A shell script that appends 0, 1, 2, ... to /counts: a state in memory that shows any gap."""
+
+
+class Failed(AssertionError):
+    """A resource ended otherwise than a test asked for."""
+
+
+@dataclass(frozen=True)
+class Object:
+    """A ContainerCheckpoint or ContainerRestore on the API server."""
+
+    resource: Resource
+    namespace: str
+    name: str
+
+    def get(self) -> dict[str, Any]:
+        """Return it as it is now."""
+        found: dict[str, Any] = _custom_objects().get_namespaced_custom_object(
+            GROUP, VERSION, self.namespace, self.resource.plural, self.name
+        )
+        return found
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        try:
+            self.get()
+        except client.ApiException as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """``status``, empty as long as no agent has written it."""
+        return self.get().get("status") or {}
+
+    def condition(self, type_: str) -> dict[str, Any]:
+        """Return a condition, empty if there is none of that type."""
+        return condition(self.status, type_)
+
+    def wait_for(self, reached: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
+        """Return the first status of which ``reached`` holds.
+
+        Raises:
+            WaitError: it did not come to that.
+        """
+        seen: dict[str, Any] = {}
+
+        def look() -> object:
+            nonlocal seen
+            seen = self.status
+            return reached(seen)
+
+        what = f"{self.resource.kind} {self.name} to be {what}"
+        wait_until(look, what, timeout=PATIENCE_SECONDS)
+        return seen
+
+    def wait_ended(self) -> dict[str, Any]:
+        """Return the status with which it ended, well or not."""
+        return self.wait_for(_ended, "at its end")
+
+    def wait_ready(self) -> dict[str, Any]:
+        """Return its status when it is Ready.
+
+        Raises:
+            Failed: it failed; the message says why.
+        """
+        status = self.wait_ended()
+        if condition(status, "Ready")["status"] != "True":
+            raise Failed(f"{self.resource.kind} {self.name} failed: {_explanation(status)}")
+        return status
+
+    def wait_failed(self, cause: str) -> dict[str, Any]:
+        """Return its status when it has failed with this cause.
+
+        Raises:
+            Failed: it is Ready, or failed with another cause.
+        """
+        status = self.wait_ended()
+        if (status.get("diagnosis") or {}).get("cause") != cause:
+            raise Failed(f"{self.name} did not fail with {cause}: {_explanation(status)}")
+        return status
+
+    def events(self) -> list[client.CoreV1Event]:
+        """Return the events about it, the oldest first."""
+        uid = self.get()["metadata"]["uid"]
+        found = _core().list_namespaced_event(
+            self.namespace, field_selector=f"involvedObject.uid={uid}"
+        )
+        return sorted(found.items, key=lambda event: int(event.metadata.resource_version or 0))
+
+    def delete(self) -> None:
+        """Delete it and wait until it is gone, finalizers included."""
+        kubectl("delete", *self.words(), "--ignore-not-found", f"--timeout={PATIENCE_SECONDS:.0f}s")
+
+    def words(self) -> tuple[str, ...]:
+        """Return kubectl's arguments that name it."""
+        return (self.resource.plural, self.name, f"--namespace={self.namespace}")
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container on one of the lab's hosts; where it says ``name``, it may not exist yet."""
+
+    host: Host
+    name: str
+
+    def exec(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in it."""
+        return self.host.exec("podman", "exec", self.name, *argv, check=check)
+
+    def read(self, path: str) -> str:
+        """Return the text of a file in it."""
+        return self.exec("cat", path).stdout
+
+    def inspect(self, template: str) -> str:
+        """Return what a Go template makes of ``podman inspect``."""
+        shown = self.host.exec("podman", "container", "inspect", "--format", template, self.name)
+        return shown.stdout.strip()
+
+    def exists(self) -> bool:
+        """Whether Podman knows it."""
+        found = self.host.exec("podman", "container", "exists", self.name, check=False)
+        return found.returncode == 0
+
+    @property
+    def state(self) -> str:
+        """``running``, ``exited``, ``paused`` and so on."""
+        return self.inspect("{{.State.Status}}")
+
+    @property
+    def id(self) -> str:
+        """Its full ID."""
+        return self.inspect("{{.Id}}")
+
+    @property
+    def started_at(self) -> str:
+        """When it was started last."""
+        return self.inspect("{{.State.StartedAt}}")
+
+    def on(self, host: Host) -> Container:
+        """Return the container of the same name on another host."""
+        return Container(host, self.name)
+
+    def remove(self) -> None:
+        """Remove it with its anonymous volumes, running or not."""
+        self.host.exec("podman", "rm", "--force", "--ignore", "--time=0", "--volumes", self.name)
+
+    def counts(self) -> list[int]:
+        """Return what :data:`COUNTER` has written."""
+        return [int(line) for line in self.read("/counts").splitlines()]
+
+    def require_counting_on(self, *, since: int) -> None:
+        """See the counter go on from ``since`` or later, with no number missing or twice.
+
+        Raises:
+            WaitError: it stands still.
+        """
+        wait_until(lambda: len(self.counts()) > since + 2, f"the counter of {self.name} to go on")
+        counts = self.counts()
+        assert counts == list(range(len(counts)))
+
+
+@dataclass
+class Bench:
+    """One test's namespace, and everything that it makes on the hosts."""
+
+    prefix: str = field(default_factory=lambda: f"e2e-{secrets.token_hex(3)}")
+    """The namespace, and how all of the test's containers, volumes and networks begin."""
+
+    hosts: set[str] = field(default_factory=set)
+
+    def name(self, suffix: str = "c") -> str:
+        """Return a name that no other test has."""
+        return f"{self.prefix}-{suffix}"
+
+    def run(
+        self,
+        host: Host,
+        *command: str,
+        options: tuple[str, ...] = (),
+        image: str = "busybox",
+        suffix: str = "c",
+    ) -> Container:
+        """Start a container; ``options`` are those of ``podman run``."""
+        host.load_image(image)
+        container = Container(host, self.name(suffix))
+        host.exec(
+            *("podman", "run", "--detach", "--name", container.name, *options),
+            *(images.image(image).tag, *command),
+        )
+        return container
+
+    def count(self, host: Host, *options: str, suffix: str = "c") -> Container:
+        """Start a container that counts, see :data:`COUNTER`, and has counted a little."""
+        container = self.run(host, "sh", "-c", COUNTER, options=options, suffix=suffix)
+        wait_until(
+            lambda: len(container.exec("cat", "/counts", check=False).stdout) > 4, "a few counts"
+        )
+        return container
+
+    def apply(self, manifest: Mapping[str, Any]) -> Object:
+        """Apply one manifest in the test's namespace, as a user does."""
+        metadata = {**manifest["metadata"], "namespace": self.prefix}
+        kubectl("apply", "--filename=-", stdin=json.dumps({**manifest, "metadata": metadata}))
+        return self.object(manifest["kind"], metadata["name"])
+
+    def object(self, kind: str, name: str) -> Object:
+        """Return a resource of the test's namespace, whether or not it is there."""
+        return Object(KINDS[kind], self.prefix, name)
+
+    def checkpoint(self, container: Container, name: str = "saved", **spec: Any) -> Object:
+        """Apply a ContainerCheckpoint of a container."""
+        return self.apply(checkpoint(container, name, **spec))
+
+    def restore(
+        self, host: Host, source: Object | Mapping[str, Any], name: str = "back", **spec: Any
+    ) -> Object:
+        """Apply a ContainerRestore from a checkpoint, or from ``spec.source`` as it is given."""
+        return self.apply(restore(host, source, name, **spec))
+
+
+def checkpoint(container: Container, name: str, **spec: Any) -> dict[str, Any]:
+    """Return the manifest of a checkpoint; an archive is asked for by ``archive={}``."""
+    target = {"nodeName": container.host.name, "containerRef": {"name": container.name}}
+    return _manifest(CHECKPOINTS.kind, name, {**target, **spec})
+
+
+def restore(
+    host: Host, source: Object | Mapping[str, Any], name: str, **spec: Any
+) -> dict[str, Any]:
+    """Return the manifest of a restore."""
+    if isinstance(source, Object):
+        source = {"checkpointRef": {"name": source.name}}
+    return _manifest(RESTORES.kind, name, {"nodeName": host.name, "source": dict(source), **spec})
+
+
+def condition(status: Mapping[str, Any], type_: str) -> dict[str, Any]:
+    """Return a condition of a status, empty if there is none of that type."""
+    found: list[dict[str, Any]] = [
+        each for each in status.get("conditions") or () if each["type"] == type_
+    ]
+    return found[0] if found else {}
+
+
+def archive_in_host(status: Mapping[str, Any]) -> str:
+    """Return the path of a checkpoint's archive, which every host of the lab sees."""
+    return str(status["archive"]["uri"]).removeprefix("file://")
+
+
+def make_namespace(name: str) -> None:
+    """Create a namespace."""
+    _core().create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
+
+
+def remove_namespace(name: str) -> None:
+    """Delete our resources of a namespace, and the namespace.
+
+    The lab has no controller that empties namespaces, so that they would stay Terminating.
+    """
+    for resource in KINDS.values():
+        kubectl("delete", resource.plural, "--all", f"--namespace={name}", "--timeout=60s")
+    core = _core()
+    core.delete_namespace(name)
+    core.replace_namespace_finalize(
+        name,
+        client.V1Namespace(
+            metadata=client.V1ObjectMeta(name=name), spec=client.V1NamespaceSpec(finalizers=[])
+        ),
+    )
+
+
+def clear_host(host: Host, prefix: str) -> None:
+    """Remove the containers, volumes and networks whose names begin with a test's prefix."""
+    kinds: tuple[tuple[Literal["container", "volume", "network"], tuple[str, ...], str], ...] = (
+        ("container", ("--all",), "{{.Names}}"),
+        ("volume", (), "{{.Name}}"),
+        ("network", (), "{{.Name}}"),
+    )
+    for kind, options, template in kinds:
+        names = host.exec("podman", kind, "ls", *options, "--format", template).stdout.split()
+        mine = [name for name in names if name.startswith(prefix)]
+        if mine:
+            patience = () if kind == "volume" else ("--time=0",)
+            host.exec("podman", kind, "rm", "--force", *patience, *mine)
+
+
+def _manifest(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def _ended(status: Mapping[str, Any]) -> bool:
+    return (
+        condition(status, "Ready").get("status") == "True"
+        or condition(status, "Stalled").get("status") == "True"
+    )
+
+
+def _explanation(status: Mapping[str, Any]) -> str:
+    return json.dumps(status.get("diagnosis") or condition(status, "Ready"), indent=1)
+
+
+@cache
+def _client() -> client.ApiClient:
+    return config.new_client_from_config(str(paths.KUBECONFIG))
+
+
+def _core() -> client.CoreV1Api:
+    return client.CoreV1Api(_client())
+
+
+def _custom_objects() -> client.CustomObjectsApi:
+    return client.CustomObjectsApi(_client())
