@@ -197,7 +197,7 @@ def _value(line: bytes) -> tuple[int, int] | None:
     if token != _OPTION or cut < 0:
         return None
     begin = len(line) - len(line[cut:].lstrip(_SPACE))
-    quoted = re.compile(rb'"([^"\\#]*)"').match(line, begin)
+    quoted = re.compile(rb'"([^"\\#]*)[^"\\]*"').match(line, begin)
     plain = re.compile(rb'[^\s#"]+').match(line, begin)
     found = quoted or plain
     return found and found.span(1 if quoted else 0)

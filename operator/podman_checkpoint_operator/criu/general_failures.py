@@ -27,7 +27,8 @@ EXHAUSTED: Final = (
     ),
     Entry(  # config.c
         cause=Cause.CRIU_CONFIG_INVALID,
-        pattern=r"Unsupported configuration file format",
+        pattern=r"Unsupported configuration file format"
+        r"|criu: (?:unrecognized option|option '\S+' requires an argument)",
         remedy="A file in /etc/criu on the host has a line that CRIU cannot read. Write one "
         "option per line, without `--`, as `option` or `option value`.",
     ),

@@ -1,6 +1,7 @@
 """Which of CRIU's configuration files counts, and changing the ghost limit in one.
 
-The limits expected of each spelling are those that CRIU 4.2.1 takes (``parse_statement``).
+The limits expected of each spelling are those that CRIU 4.2.1 took when it was given that file and
+a ghost file; where None is expected, it took its default or refused the file.
 """
 
 from __future__ import annotations
@@ -134,7 +135,9 @@ SPELLINGS = [
     (b"ghost-limit\t40M\n", 40 * MIB),
     (b"  \tghost-limit    40M   \n", 40 * MIB),
     (b'ghost-limit "40M"\n', 40 * MIB),
+    (b'ghost-limit "40M#x"\n', 40 * MIB),
     (b"ghost-limit 40M # for SQL\n", 40 * MIB),
+    (b"ghost-limit=2M\t#G\n", 2 * MIB),
     (b"ghost-limit 40#Many\n", 40),
     (b"ghost-limit=40#M\n", 40 * MIB),
     (b"ghost-limit 40M\r\n", 40 * MIB),
