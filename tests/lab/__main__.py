@@ -8,13 +8,13 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from . import controlplane, inventory, kubectl, lifecycle, paths, tools
+from .images import RECIPES
 from .lifecycle import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ABOUT = "A real Kubernetes control plane and real Podman hosts, on this machine."
-IMAGES = ("busybox", "postgres", "ghostwriter")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     command("agent-start", "start a host's agent")
     command("logs", "print what a host's agent has logged")
     image = command("image", "load one of the lab's images into a host")
-    image.add_argument("image", metavar="NAME", choices=IMAGES, help=", ".join(IMAGES))
+    image.add_argument("image", metavar="NAME", choices=RECIPES, help=", ".join(RECIPES))
     return parser
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import inventory, lifecycle, paths
-from .__main__ import IMAGES, main
+from .__main__ import main
+from .images import RECIPES
 from .shell import CommandFailed, run
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def test_an_unknown_image_is_answered_with_the_known_ones(
 ) -> None:
     printed = usage_error(capsys, "image", "host-a", "nosuch")
 
-    assert all(name in printed for name in IMAGES)
+    assert all(name in printed for name in RECIPES)
 
 
 def test_kubectl_without_a_lab_says_how_to_get_one(
