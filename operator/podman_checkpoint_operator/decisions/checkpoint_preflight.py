@@ -86,7 +86,22 @@ def mount_checks(
             "Run the container with the link's target as the source: realpath SOURCE tells it",
         )
     binds = [mount.source for mount in container.mounts if mount.type == "bind"]
-    if archive and binds:
+    # Podman assembles these in the bundle when a container starts, and takes them apart when it
+    # stops; no restore puts them together again.
+    assembled = [
+        mount.destination
+        for mount in container.mounts
+        if mount.type == "bind" and mount.source.is_relative_to(container.bundle / "overlay")
+    ]
+    if assembled:
+        yield failed(
+            "OverlayMounts",
+            f"an image or an overlay is mounted at {listed(assembled)}; the container could be"
+            " checkpointed but not restored",
+            Cause.UNSUPPORTED_MOUNT,
+            "Run the container without --mount type=image and without :O on its volumes",
+        )
+    elif archive and binds:
         yield warned(
             "BindMounts",
             f"the content of bind mounts is not in the archive: {listed(binds)}",
@@ -105,9 +120,10 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
         )
     yield _criu_check(host)
     if container.runtime == "crun" and not host.runtime_supports_criu:
+        first_line, _, _ = host.runtime_version.partition("\n")
         yield failed(
             "Runtime",
-            f"crun {host.runtime_version.split()[0]} was built without CRIU",
+            f"{first_line or 'crun'} was built without CRIU",
             Cause.RUNTIME_WITHOUT_CRIU,
             "Install a crun with +CRIU in crun --version, or runc",
         )

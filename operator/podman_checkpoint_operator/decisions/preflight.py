@@ -6,14 +6,16 @@ Each function judges facts and returns its checks in a fixed order, passed ones 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from ..api.reasons import Cause
 from .failures import OperationFailed
 
 Result = Literal["Pass", "Warn", "Fail"]
+_NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -77,21 +79,5 @@ def size(count: int) -> str:
 
 def version(text: str) -> tuple[int, ...]:
     """The leading numbers of a version: ``6.18.44-amd64`` is (6, 18, 44)."""
-    return tuple(_leading_numbers(text))
-
-
-def _leading_numbers(text: str) -> Iterator[int]:
-    for part in text.split("."):
-        digits = "".join(_leading_digits(part))
-        if not digits:
-            return
-        yield int(digits)
-        if digits != part:
-            return
-
-
-def _leading_digits(text: str) -> Iterator[str]:
-    for character in text:
-        if not character.isdigit():
-            return
-        yield character
+    numbers = _NUMBERS.match(text)
+    return tuple(map(int, numbers.group().split("."))) if numbers else ()

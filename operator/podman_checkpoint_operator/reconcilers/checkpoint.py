@@ -19,8 +19,7 @@ from typing import Any, Final
 
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, ConditionType, Reason
-from ..decisions import checkpoint_preflight as preflight
-from ..decisions.facts import Container, Host, Processes, Space
+from ..decisions.facts import Container
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import size
 from ..decisions.recovery import Begun, Next, after_dump, began
@@ -29,14 +28,12 @@ from .contents import contents_of, volume_reports
 from .dump import Dumper
 from .journal import Step
 from .machine_port import GhostLimits, Machine
+from .observation import observe
 from .operation import Operation, Resource, StatusUnwritable
 from .podman_port import NotFound, Podman, PodmanUnreachable
 from .running import identity
 
 logger = logging.getLogger(__name__)
-
-# CRIU's images are the resident memory plus tables; the same again may pass through the archive.
-_IMAGE_OVERHEAD: Final = 16 << 20
 
 _DUMPED: Final = frozenset(
     {Step.FREEZING, Step.CHECKPOINTING, Step.CHECKPOINTED, Step.CAPTURED, Step.STORING}
@@ -171,32 +168,19 @@ class _Course:
 
     def _look(self, container: Container) -> None:
         """Observe everything that can stand in the way, and stop at what does."""
-        operation, machine = self._operation, self._machine
+        operation = self._operation
         operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
-        host = machine.host()
-        operation.status["host"] = {
-            "podmanVersion": host.podman_version,
-            "criuVersion": host.criu_version,
-            "kernelVersion": host.kernel_version,
-            "architecture": host.architecture,
-        }
+        observation = observe(
+            container,
+            self._spec,
+            machine=self._machine,
+            contents=self._contents(container),
+            archives=self._archives.location(),
+        )
+        self._dumper.predicted = observation.processes.ghost_files
+        operation.status["host"] = observation.host_facts()
         operation.status["volumes"] = volume_reports(container, self._spec)
-        wanted = self._wanted()
-        checks = [
-            *preflight.container_checks(container, wanted),
-            *preflight.host_checks(container, host, wanted),
-            *preflight.mount_checks(
-                container,
-                machine.symlinked_sources(container),
-                archive=self._spec.archive is not None,
-            ),
-        ]
-        if not any(check.result == "Fail" for check in checks):
-            processes = machine.processes(machine.cgroup(container))
-            self._dumper.predicted = processes.ghost_files
-            checks += preflight.process_checks(processes, wanted)
-            checks += preflight.space_checks(self._spaces(container, host, processes))
-        operation.check(checks)
+        operation.check(observation.checks)
 
     def _dump(self, container: Container) -> None:
         # Podman before 5.6 leaves parts of a user's own exports here, and applies them, old as
@@ -290,30 +274,3 @@ class _Course:
     def _archive_name(self) -> str:
         resource = self._operation.resource
         return archive_name(resource.namespace, resource.name, resource.uid, self._compression())
-
-    def _wanted(self) -> preflight.Wanted:
-        return preflight.Wanted(
-            leave_running=self._spec.leave_running,
-            archive=self._spec.archive is not None,
-            tcp_established=self._spec.tcp_established,
-            file_locks=self._spec.file_locks,
-            ignore_root_fs=self._spec.ignore_root_fs,
-        )
-
-    def _spaces(self, container: Container, host: Host, processes: Processes) -> list[Space]:
-        ghosts = sum(ghost.size_bytes for ghost in self._dumper.predicted)
-        images = processes.resident_bytes + ghosts + _IMAGE_OVERHEAD
-        contents = self._contents(container)
-        files = sum(map(self._machine.tree_bytes, contents.volumes.values()))
-        files += self._machine.tree_bytes(contents.upper) if contents.upper else 0
-        on_host = images + (files if self._spec.leave_running else 0)
-        spaces = [
-            self._machine.space("the state on the host", host.graph_root, needed_bytes=on_host)
-        ]
-        if self._spec.archive is not None:
-            spaces.append(
-                self._machine.space(
-                    "the archive", self._archives.location(), needed_bytes=images + files
-                )
-            )
-        return spaces

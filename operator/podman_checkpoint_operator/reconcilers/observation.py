@@ -1,0 +1,102 @@
+"""Everything that can stand in the way of a checkpoint, seen before the container is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ..api.checkpoint import CheckpointSpec
+from ..decisions import checkpoint_preflight as preflight
+from ..decisions.facts import Container, Host, Processes, Space
+from ..decisions.preflight import Check
+from .archive_port import Contents
+from .machine_port import Machine
+
+# CRIU's images are the resident memory plus tables; the same again may pass through the archive.
+_IMAGE_OVERHEAD: Final = 16 << 20
+
+
+@dataclass
+class Observation:
+    """What was seen of a host and a container, and what the rules say of it."""
+
+    host: Host
+    checks: list[Check]
+    processes: Processes = field(default_factory=Processes)
+    """Empty where an earlier check has failed."""
+
+    def host_facts(self) -> dict[str, str]:
+        """Return ``status.host``."""
+        return {
+            "podmanVersion": self.host.podman_version,
+            "criuVersion": self.host.criu_version,
+            "kernelVersion": self.host.kernel_version,
+            "architecture": self.host.architecture,
+        }
+
+
+def observe(
+    container: Container,
+    spec: CheckpointSpec,
+    *,
+    machine: Machine,
+    contents: Contents,
+    archives: Path,
+) -> Observation:
+    """Look at the host, the container, its processes, and the room for their images.
+
+    Args:
+        container: to be checkpointed.
+        spec: what is asked for.
+        machine: the container's host.
+        contents: what the archive will hold, or would.
+        archives: the directory that archives are written to.
+    """
+    host = machine.host()
+    wanted = _wanted(spec)
+    checks = [
+        *preflight.container_checks(container, wanted),
+        *preflight.host_checks(container, host, wanted),
+        *preflight.mount_checks(
+            container, machine.symlinked_sources(container), archive=wanted.archive
+        ),
+    ]
+    if any(check.result == "Fail" for check in checks):
+        return Observation(host, checks)
+    processes = machine.processes(machine.cgroup(container))
+    checks += preflight.process_checks(processes, wanted)
+    checks += preflight.space_checks(
+        _spaces(spec, host, machine, processes, contents=contents, archives=archives)
+    )
+    return Observation(host, checks, processes)
+
+
+def _wanted(spec: CheckpointSpec) -> preflight.Wanted:
+    return preflight.Wanted(
+        leave_running=spec.leave_running,
+        archive=spec.archive is not None,
+        tcp_established=spec.tcp_established,
+        file_locks=spec.file_locks,
+        ignore_root_fs=spec.ignore_root_fs,
+    )
+
+
+def _spaces(
+    spec: CheckpointSpec,
+    host: Host,
+    machine: Machine,
+    processes: Processes,
+    *,
+    contents: Contents,
+    archives: Path,
+) -> list[Space]:
+    ghosts = sum(ghost.size_bytes for ghost in processes.ghost_files)
+    images = processes.resident_bytes + ghosts + _IMAGE_OVERHEAD
+    files = sum(map(machine.tree_bytes, contents.volumes.values()))
+    files += machine.tree_bytes(contents.upper) if contents.upper else 0
+    on_host = images + (files if spec.leave_running else 0)
+    spaces = [machine.space("the state on the host", host.graph_root, needed_bytes=on_host)]
+    if spec.archive is not None:
+        spaces.append(machine.space("the archive", archives, needed_bytes=images + files))
+    return spaces

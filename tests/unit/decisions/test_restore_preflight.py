@@ -1,0 +1,162 @@
+"""Each trap of a restore is found before the target is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podman_checkpoint_operator.api.reasons import Cause
+from podman_checkpoint_operator.decisions.facts import State, StoredCheckpoint, Target
+from podman_checkpoint_operator.decisions.preflight import Check
+from podman_checkpoint_operator.decisions.restore_preflight import (
+    Interval,
+    Saved,
+    archive_checks,
+    conflict_checks,
+    local_checks,
+    option_checks,
+    target_checks,
+)
+from tests.unit.samples import CONTAINER, CONTAINER_ID, HOST, IMAGE_ID, STARTED
+
+SAVED = Saved(
+    container_name="db",
+    container_id=CONTAINER_ID,
+    image_name="localhost/lab/busybox:1",
+    image_id=IMAGE_ID,
+    runtime="runc",
+    architecture="amd64",
+    pod=False,
+)
+TAKEN = STARTED + timedelta(hours=1)
+STOPPED = replace(CONTAINER, state=State.EXITED, finished_at=TAKEN + timedelta(seconds=1))
+STORED = StoredCheckpoint(complete=True, taken_at=TAKEN)
+
+
+def causes(checks: Iterable[Check]) -> list[Cause]:
+    return [check.cause for check in checks if check.result == "Fail"]
+
+
+def test_nothing_stands_in_the_way_of_the_same_container_elsewhere() -> None:
+    checks = [
+        *option_checks(HOST, tcp_close=False),
+        *archive_checks(SAVED, HOST, pod=""),
+        *target_checks(SAVED, Target(), ignore_volumes=False),
+        *conflict_checks(Target(), name="db"),
+    ]
+    assert {check.result for check in checks} == {"Pass"}
+
+
+@pytest.mark.parametrize(("podman", "refused"), [("5.6.9", True), ("5.7.0", False), ("6.0", False)])
+def test_connections_are_closed_by_podman_5_7_and_newer_only(podman: str, refused: bool) -> None:
+    host = replace(HOST, podman_version=podman)
+    expected = [Cause.UNSUPPORTED_OPTION] if refused else []
+    assert causes(option_checks(host, tcp_close=True)) == expected
+    assert not causes(option_checks(host, tcp_close=False))
+
+
+def test_a_host_without_criu_restores_nothing() -> None:
+    host = replace(HOST, criu_version="")
+    assert causes(option_checks(host, tcp_close=False)) == [Cause.RUNTIME_WITHOUT_CRIU]
+
+
+@pytest.mark.parametrize(
+    ("container", "stored", "cause"),
+    [
+        (CONTAINER, STORED, Cause.CONTAINER_RUNNING),
+        (replace(STOPPED, state=State.PAUSED), STORED, Cause.CONTAINER_RUNNING),
+        (STOPPED, None, Cause.CHECKPOINT_MISSING),
+        (STOPPED, replace(STORED, complete=False), Cause.CHECKPOINT_MISSING),
+        (
+            replace(STOPPED, started_at=TAKEN + timedelta(minutes=1)),
+            STORED,
+            Cause.CHECKPOINT_STALE,
+        ),
+        (
+            replace(STOPPED, finished_at=TAKEN + timedelta(minutes=1)),
+            STORED,
+            Cause.CHECKPOINT_STALE,
+        ),
+    ],
+)
+def test_states_on_the_host_that_must_not_be_restored(
+    container: Any, stored: StoredCheckpoint | None, cause: Cause
+) -> None:
+    assert causes(local_checks(container, stored, None)) == [cause]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "ours"),
+    [(-10, 10, True), (0, 0, True), (1, 2, True), (3, 9, False), (-9, -3, False)],
+)
+def test_the_state_must_be_of_the_checkpoint_that_is_asked_for(
+    start: int, end: int, ours: bool
+) -> None:
+    taken = Interval(TAKEN + timedelta(seconds=start), TAKEN + timedelta(seconds=end))
+    expected = [] if ours else [Cause.CHECKPOINT_STALE]
+    assert causes(local_checks(STOPPED, STORED, taken)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"architecture": "arm64"}, Cause.ARCHITECTURE_MISMATCH),
+        ({"runtime": "crun"}, Cause.RUNTIME_MISMATCH),
+        ({"pod": True}, Cause.POD_NEEDED),
+    ],
+)
+def test_archives_that_this_host_cannot_run(changes: dict[str, Any], cause: Cause) -> None:
+    assert causes(archive_checks(replace(SAVED, **changes), HOST, pod="")) == [cause]
+
+
+def test_a_container_of_a_pod_goes_into_a_pod() -> None:
+    assert not causes(archive_checks(replace(SAVED, pod=True), HOST, pod="web"))
+
+
+def test_an_archive_that_does_not_tell_is_not_refused_for_that() -> None:
+    silent = replace(SAVED, architecture="", runtime="")
+    assert not causes(archive_checks(silent, HOST, pod=""))
+
+
+@pytest.mark.parametrize(
+    ("target", "cause"),
+    [
+        (Target(image_present=False), Cause.IMAGE_MISSING),
+        (Target(image_tag_matches=False), Cause.IMAGE_MISSING),
+        (Target(missing_networks=("web",)), Cause.NETWORK_MISSING),
+        (Target(existing_volumes=("data",)), Cause.VOLUME_IN_USE),
+        (Target(missing_mount_sources=(Path("/srv"),)), Cause.MOUNT_SOURCE_MISSING),
+        (Target(symlinked_mount_sources=(Path("/srv"),)), Cause.SYMLINKED_MOUNT_SOURCE),
+        (Target(busy_ports=("*:80/tcp",)), Cause.PORT_IN_USE),
+    ],
+)
+def test_targets_that_lack_or_hold_something(target: Target, cause: Cause) -> None:
+    assert causes(target_checks(SAVED, target, ignore_volumes=False)) == [cause]
+
+
+def test_existing_volumes_can_be_used_as_they_are() -> None:
+    assert not causes(target_checks(SAVED, Target(existing_volumes=("data",)), ignore_volumes=True))
+
+
+def test_a_wrong_tag_is_cured_by_the_command_in_the_remedy() -> None:
+    (check,) = (
+        each
+        for each in target_checks(SAVED, Target(image_tag_matches=False), ignore_volumes=False)
+        if each.result == "Fail"
+    )
+    assert check.remedy == "podman tag adb0a1aaf99c localhost/lab/busybox:1"
+
+
+def test_name_and_id_must_be_free() -> None:
+    other = replace(CONTAINER, id="f" * 64)
+    assert causes(conflict_checks(Target(container_by_name=other), name="db")) == [
+        Cause.NAME_IN_USE
+    ]
+    # The container itself has both; one failure, with the remedy that fits it, is enough.
+    itself = Target(container_by_name=CONTAINER, container_by_id=CONTAINER)
+    assert causes(conflict_checks(itself, name="db")) == [Cause.ID_IN_USE]
