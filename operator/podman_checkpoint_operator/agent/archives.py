@@ -14,9 +14,8 @@ from ..api.common import Compression
 from ..archive import members
 from ..archive.capture import capture_tree
 from ..archive.errors import ArchiveError
-from ..archive.metadata import ArchiveMetadata
 from ..archive.overlay import RootfsDiff
-from ..archive.reader import open_plain, verify
+from ..archive.reader import Verified, open_plain, verify
 from ..archive.writer import ArchiveSources, write_archive
 from ..decisions.failures import OperationFailed
 from ..reconcilers.archive_port import Contents, Manifest, Stored
@@ -107,7 +106,7 @@ class CheckpointArchives:
     def verify(self, uri: str, digest: str) -> Manifest:
         """Read an archive from end to end, and return what it says of its container."""
         with _explained():
-            return _manifest(verify(self._store.resolve(uri), digest).metadata)
+            return _manifest(verify(self._store.resolve(uri), digest))
 
     def open_plain(self, uri: str, digest: str) -> Iterable[bytes]:
         """Yield the uncompressed archive; fail before its end if the digest is not this."""
@@ -157,7 +156,8 @@ class CheckpointArchives:
         return self._root / path.relative_to("/")
 
 
-def _manifest(metadata: ArchiveMetadata) -> Manifest:
+def _manifest(verified: Verified) -> Manifest:
+    metadata = verified.metadata
     return Manifest(
         container_id=metadata.id,
         container_name=metadata.name,
@@ -175,6 +175,7 @@ def _manifest(metadata: ArchiveMetadata) -> Manifest:
         mount_sources=tuple(Path(mount.source) for mount in metadata.bind_mounts),
         pod=metadata.pod,
         architecture=metadata.architecture,
+        file_locks=verified.file_locks,
     )
 
 

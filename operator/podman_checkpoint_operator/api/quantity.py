@@ -49,6 +49,14 @@ def parse_quantity(value: str | int) -> int:
     return whole
 
 
+def format_quantity(size: int) -> str:
+    """Write a number of bytes as briefly as it can be said exactly: 67108864 is ``64Mi``."""
+    for suffix, power in reversed(_BINARY.items()):
+        if size and size % 1024**power == 0:
+            return f"{size // 1024**power}{suffix}"
+    return str(size)
+
+
 def _with_leading_digit(number: str) -> str:
     """Write ``.5`` and ``5.`` as ``Fraction`` reads them."""
     return f"0{number}".rstrip(".")

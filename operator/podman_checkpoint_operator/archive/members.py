@@ -26,3 +26,6 @@ METADATA: Final = (ORIGIN, CONFIG, SPEC, NETWORK_STATUS, STATISTICS)
 
 REQUIRED: Final = (CONFIG, SPEC, f"{CHECKPOINT}/inventory.img")
 """Without any one of these Podman refuses to restore."""
+
+FILE_LOCKS: Final = f"{CHECKPOINT}/filelocks.img"
+"""There only if the processes held file locks."""

@@ -41,6 +41,8 @@ class Verified:
     plain_bytes: int
     digest: str
     compression: Compression
+    file_locks: bool
+    """Whether its processes held file locks."""
 
 
 def verify(
@@ -107,7 +109,7 @@ class PlainTar:
         self._progress = progress
         self._file = _opened(path)
         self._hash = hashlib.sha256()
-        self._walk = TarWalk(keep=members.METADATA, expect=members.REQUIRED)
+        self._walk = TarWalk(keep=members.METADATA, expect=(*members.REQUIRED, members.FILE_LOCKS))
         self._compression = Compression.NONE
         self._stored_bytes = 0
         self._plain_bytes = 0
@@ -156,6 +158,7 @@ class PlainTar:
             plain_bytes=self._plain_bytes,
             digest=self._digest(),
             compression=self._compression,
+            file_locks=members.FILE_LOCKS in self._walk.met,
         )
 
     def _stored(self) -> Iterator[bytes]:

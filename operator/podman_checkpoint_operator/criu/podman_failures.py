@@ -46,7 +46,7 @@ _CONTAINER: Final = (
         cause=Cause.REMOVED_ON_EXIT,
         pattern=r"cannot checkpoint containers that have been started with '--rm'",
         remedy="Podman removes this container when it stops, and its state with it. Re-create it "
-        "without --rm, or create a checkpoint with spec.archive and spec.leaveRunning: true.",
+        "without --rm.",
     ),
     Entry(
         cause=Cause.POD_NEEDED,

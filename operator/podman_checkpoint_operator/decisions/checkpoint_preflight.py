@@ -40,12 +40,14 @@ def container_checks(container: Container, wanted: Wanted) -> Iterator[Check]:
             "Only a running container can be checkpointed: start it, or unpause it, and create a"
             " new ContainerCheckpoint",
         )
-    if container.auto_remove and not wanted.leave_running:
+    if container.auto_remove:
+        # Podman refuses it even for a container that is left running.
         yield failed(
             "RemovedOnExit",
-            "the container was started with --rm: Podman would remove it when it stops",
+            f"container {container.name} was started with --rm: Podman removes it and its state"
+            " when it stops, and refuses to checkpoint it",
             Cause.REMOVED_ON_EXIT,
-            "Set spec.leaveRunning: true and spec.archive, or run the container without --rm",
+            "Create the container anew without --rm",
         )
     if container.user_namespace:
         yield failed(
@@ -179,7 +181,7 @@ def process_checks(processes: Processes, wanted: Wanted) -> Iterator[Check]:
     if processes.file_locks and not wanted.file_locks:
         yield failed(
             "FileLocks",
-            f"the container's processes hold file locks: {listed(processes.file_locks, most=1)}",
+            f"the container's processes hold file locks: {listed(processes.file_locks, most=2)}",
             Cause.FILE_LOCKS,
             "Set spec.fileLocks: true here and in the restore",
         )

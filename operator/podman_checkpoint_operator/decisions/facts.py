@@ -103,7 +103,7 @@ class Processes:
     established_tcp: tuple[str, ...] = ()
     """``local -> remote`` of each established TCP connection."""
     file_locks: tuple[str, ...] = ()
-    """The lines of ``/proc/locks`` that belong to them."""
+    """``path: lock`` of each lock, the lock in the words of ``/proc/locks``."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,8 @@ class StoredCheckpoint:
     complete: bool
     """``inventory.img`` is there and, where the log was kept, it says that the dump finished."""
     taken_at: datetime
+    file_locks: bool = False
+    """Whether its processes held file locks."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,19 @@ class OperationFailed(Exception):
         self.evidence = evidence
         self.remedy = remedy
 
+    @property
+    def message(self) -> str:
+        """What went wrong and what to do, in sentences: for conditions and events."""
+        return sentences(self.evidence, self.remedy)
+
+
+def sentences(*texts: str) -> str:
+    """Join texts, some of which have several lines or a full stop already, to one line of prose."""
+    lines = (line.strip() for text in texts for line in text.splitlines())
+    return " ".join(
+        line if line.endswith((".", "!", "?")) else f"{line}." for line in lines if line
+    )
+
 
 class Interrupted(Exception):
     """The agent is shutting down; the operation goes on from its journal at the next start."""

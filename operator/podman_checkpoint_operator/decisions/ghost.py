@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..api.checkpoint import GhostLimit, GhostLimitPolicy
+from ..api.quantity import MAX_BYTES, format_quantity
 from ..api.reasons import Cause
 from .failures import OperationFailed
 
@@ -122,19 +123,25 @@ def with_headroom(size: int, most: int) -> int:
 
 
 def _too_large(spec: GhostLimit, path: str, size: int, in_force: int) -> OperationFailed:
+    ample = with_headroom(size, MAX_BYTES)
     remedies = {
-        GhostLimitPolicy.AUTO: f"Set spec.ghostLimit.max to at least {with_headroom(size, 2**63)} "
-        "bytes (headroom included)",
-        GhostLimitPolicy.FIXED: f"Set spec.ghostLimit.limit to at least {size} bytes, or "
-        "spec.ghostLimit.policy to Auto",
-        GhostLimitPolicy.DISABLED: "Set spec.ghostLimit.policy to Auto, or set `ghost-limit "
-        f"{with_headroom(size, 2**63)}` in CRIU's configuration file on the host",
+        GhostLimitPolicy.AUTO: "Create a new checkpoint with spec.ghostLimit.max: "
+        f"{format_quantity(ample)} or more",
+        GhostLimitPolicy.FIXED: f"Create a new checkpoint with spec.ghostLimit.limit: {size} or"
+        " more, or with spec.ghostLimit.policy: Auto",
+        GhostLimitPolicy.DISABLED: "Create a new checkpoint with spec.ghostLimit.policy: Auto, or "
+        f"set `ghost-limit {ample}` in CRIU's configuration file on the host",
     }
+    bound = (
+        f", and spec.ghostLimit.max allows {spec.max_bytes}"
+        if spec.policy is GhostLimitPolicy.AUTO
+        else ""
+    )
     return OperationFailed(
         Cause.GHOST_FILE_TOO_LARGE,
         f"{path} is deleted but still open and has {size} bytes; "
-        f"the ghost limit is {in_force} bytes",
-        f"{remedies[spec.policy]} in a new checkpoint, or let the application close the file.",
+        f"the ghost limit is {in_force} bytes{bound}",
+        f"{remedies[spec.policy]}, or let the application close the file",
     )
 
 

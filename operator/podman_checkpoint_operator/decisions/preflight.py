@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ..api.reasons import Cause
-from .failures import OperationFailed
+from .failures import OperationFailed, sentences
 
 Result = Literal["Pass", "Warn", "Fail"]
 _NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
@@ -30,8 +30,13 @@ class Check:
 
     def as_status(self) -> dict[str, str]:
         """The entry of ``status.preflight``."""
-        message = f"{self.message}. {self.remedy}" if self.remedy else self.message
+        message = self.explanation if self.remedy else self.message
         return {"check": self.name, "result": self.result, "message": message}
+
+    @property
+    def explanation(self) -> str:
+        """What was found and what to do about it, in sentences."""
+        return sentences(self.message, self.remedy)
 
 
 def passed(name: str, message: str) -> Check:

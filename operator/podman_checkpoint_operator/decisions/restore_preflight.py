@@ -106,6 +106,19 @@ def local_checks(
         yield passed("StoredCheckpoint", f"saved at {stored.taken_at:%F %T} UTC")
 
 
+def file_lock_checks(*, saved: bool, wanted: bool) -> Iterator[Check]:
+    """Checks that file locks come back: without the option, CRIU drops them without a word."""
+    if saved and not wanted:
+        yield failed(
+            "FileLocks",
+            "the container's processes held file locks, which would not be restored",
+            Cause.FILE_LOCKS,
+            "Set spec.fileLocks: true",
+        )
+    else:
+        yield passed("FileLocks", "in the checkpoint" if saved else "none in the checkpoint")
+
+
 def archive_checks(saved: Saved, host: Host, *, pod: str) -> Iterator[Check]:
     """Checks that the host can run what the archive holds."""
     if saved.architecture and saved.architecture != host.architecture:

@@ -57,7 +57,7 @@ def register(registry: kopf.OperatorRegistry, handled: Handled) -> None:
         try:
             await operations.discard(resource_of(body), handled.checkpoints)
         except OperationFailed as failure:
-            kopf.warn(body, reason=failure.cause, message=f"{failure.evidence}. {failure.remedy}")
+            kopf.warn(body, reason=failure.cause, message=failure.message)
             raise kopf.TemporaryError(failure.evidence, delay=_DISCARD_RETRY_SECONDS) from failure
 
 

@@ -111,13 +111,18 @@ class LocalMachine:
 
     def stored_checkpoint(self, bundle: Path) -> StoredCheckpoint | None:
         """Return the state in a container's bundle, if there is any."""
-        inventory = self._seen(bundle) / "checkpoint" / "inventory.img"
+        images = self._seen(bundle) / "checkpoint"
+        inventory = images / "inventory.img"
         try:
             taken_at = datetime.fromtimestamp(inventory.stat().st_mtime, UTC)
         except FileNotFoundError:
             return None
         log = self.read_log(bundle, "dump.log")
-        return StoredCheckpoint(log is None or criu_log.finished(log), taken_at)
+        return StoredCheckpoint(
+            complete=log is None or criu_log.finished(log),
+            taken_at=taken_at,
+            file_locks=(images / "filelocks.img").exists(),
+        )
 
     def clear_export_leftovers(self, bundle: Path) -> None:
         """Remove what an export left in the bundle; Podman would apply it at the next restore."""

@@ -37,18 +37,21 @@ def look_at(*, proc: Path, cgroup: Path) -> Processes:
     pids = tuple(sorted(_pids(cgroup)))
     ghosts: dict[tuple[int, int], OpenFile] = {}
     sockets: set[int] = set()
+    locks: dict[str, str] = {}
     for pid in pids:
         for link, target in _open_files(proc / str(pid)):
             if target.startswith("socket:["):
                 sockets.add(int(target[8:-1]))
             elif target.endswith(_DELETED) and not target.startswith(_NOT_FILES):
                 _add_ghost(ghosts, link, target.removesuffix(_DELETED))
+            if target.startswith("/"):
+                locks |= {lock: f"{target}: {lock}" for lock in _locks(link)}
     return Processes(
         pids=pids,
         resident_bytes=sum(_resident(proc / str(pid)) for pid in pids),
         ghost_files=tuple(ghosts.values()),
         established_tcp=tuple(_established(proc, pids, sockets)),
-        file_locks=tuple(_locks(proc, pids)),
+        file_locks=tuple(locks.values()),
     )
 
 
@@ -109,16 +112,14 @@ def _address(text: str) -> str:
     return f"[{socket.inet_ntop(socket.AF_INET6, raw)}]:{int(port, 16)}"
 
 
-def _locks(proc: Path, pids: tuple[int, ...]) -> Iterator[str]:
-    mine = {str(pid) for pid in pids}
+def _locks(link: Path) -> Iterator[str]:
+    """The locks held through a descriptor, as ``FLOCK  ADVISORY  WRITE 1234 fe:00:2049 0 EOF``.
+
+    ``/proc/locks`` names the process that took a lock, which may have passed it on and ended.
+    """
+    if link.parent.name != "fd":
+        return
     with suppress(OSError):
-        for line in (proc / "locks").read_text().splitlines():
-            # "1: POSIX  ADVISORY  WRITE 1234 fe:00:2049 0 EOF"; a waiter has "->" first.
-            fields = line.split()
-            if (
-                "->" not in fields
-                and len(fields) > 4
-                and fields[4] in mine
-                and fields[1] != "LEASE"
-            ):
-                yield line
+        for line in (link.parents[1] / "fdinfo" / link.name).read_text().splitlines():
+            if line.startswith("lock:") and "LEASE" not in line:
+                yield line.split(": ", 1)[1]

@@ -57,6 +57,8 @@ class Manifest:
     pod: str
     architecture: str = ""
     """Empty where the archive does not tell."""
+    file_locks: bool = False
+    """Whether its processes held file locks."""
 
 
 class Archives(Protocol):

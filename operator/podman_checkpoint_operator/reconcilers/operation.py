@@ -170,7 +170,7 @@ class Operation:
         self.status["preflight"] = [check.as_status() for check in checks]
         for check in checks:
             if check.result == "Warn":
-                self.event("Warning", check.name, f"{check.message}. {check.remedy}")
+                self.event("Warning", check.name, check.explanation)
         try:
             require(checks)
         except OperationFailed as failure:
@@ -234,19 +234,23 @@ class Operation:
         Raises:
             StatusUnwritable: to be tried again; the journal keeps the result.
         """
-        evidence = failure.evidence[:MAX_EVIDENCE]
         self.status["diagnosis"] = _diagnosis(failure)
         self.status["conditions"] = conditions.failed(
             self.status["conditions"],
             cause=failure.cause,
-            message=f"{evidence}. {failure.remedy}",
+            message=failure.message,
             generation=self.resource.generation,
             now=datetime.now(UTC),
         )
         self._finish()
-        self.event("Warning", failure.cause, f"{evidence}. {failure.remedy}")
+        self.event("Warning", failure.cause, failure.message)
         logger.warning(
-            "failed", extra={"cause": str(failure.cause), "evidence": evidence, **self._fields()}
+            "failed",
+            extra={
+                "cause": str(failure.cause),
+                "evidence": failure.evidence[:MAX_EVIDENCE],
+                **self._fields(),
+            },
         )
 
     def report_again(self) -> None:

@@ -102,6 +102,7 @@ class ArchiveRestore:
         checks = [
             *preflight.option_checks(host, tcp_close=self._spec.tcp_close),
             *preflight.archive_checks(description, host, pod=self._spec.pod),
+            *preflight.file_lock_checks(saved=manifest.file_locks, wanted=self._spec.file_locks),
         ]
         if self._spec.existing_container is ExistingContainer.REPLACE:
             replacement.plan(target)

@@ -65,11 +65,13 @@ class LocalRestore:
     def _look(self, container: Container, state: LocalState) -> None:
         self._operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
         sources = [Path(mount.source) for mount in container.mounts]
+        stored = self._machine.stored_checkpoint(container.bundle)
         self._operation.check(
             [
                 *preflight.option_checks(self._machine.host(), tcp_close=self._spec.tcp_close),
-                *preflight.local_checks(
-                    container, self._machine.stored_checkpoint(container.bundle), state.taken
+                *preflight.local_checks(container, stored, state.taken),
+                *preflight.file_lock_checks(
+                    saved=stored is not None and stored.file_locks, wanted=self._spec.file_locks
                 ),
                 *preflight.mount_source_checks(
                     self._machine.missing(sources),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podman_checkpoint_operator.api.quantity import MAX_BYTES, parse_quantity
+from podman_checkpoint_operator.api.quantity import MAX_BYTES, format_quantity, parse_quantity
 
 FACTORS: dict[str, int | Fraction] = {
     "n": Fraction(1, 10**9),
@@ -112,3 +112,15 @@ def test_any_text_is_a_size_or_a_clear_error(text: str) -> None:
         assert repr(text) in str(error)  # noqa: PT017 - an error is one of two good outcomes
     else:
         assert 0 <= size <= MAX_BYTES
+
+
+@given(st.integers(min_value=0, max_value=MAX_BYTES))
+def test_a_formatted_size_is_read_as_the_same(size: int) -> None:
+    assert parse_quantity(format_quantity(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0"), (1000, "1000"), (64 << 20, "64Mi"), (3 << 30, "3Gi")]
+)
+def test_a_size_is_formatted_as_briefly_as_is_exact(size: int, text: str) -> None:
+    assert format_quantity(size) == text

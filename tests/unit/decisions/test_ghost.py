@@ -69,9 +69,9 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("spec", "field"),
         [
-            (GhostLimit(max="4Mi"), "spec.ghostLimit.max to at least 67108864"),
-            (FIXED, "spec.ghostLimit.limit to at least 20975616"),
-            (DISABLED, "spec.ghostLimit.policy to Auto"),
+            (GhostLimit(max="4Mi"), "spec.ghostLimit.max: 64Mi"),
+            (FIXED, "spec.ghostLimit.limit: 20975616"),
+            (DISABLED, "spec.ghostLimit.policy: Auto"),
         ],
     )
     def test_refuses_a_larger_file_and_names_the_field(self, spec: GhostLimit, field: str) -> None:
