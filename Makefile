@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 python := .venv/bin/python
 yaml := $(shell git ls-files '*.yaml' '*.yml' ':!charts/*/templates/*')
 
-.PHONY: help demo demo-reboot test unit lint format lab-up lab-down bench lock clean setup
+.PHONY: help demo demo-reboot test unit lint format lab-up lab-down bench docs lock clean setup
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -46,6 +46,9 @@ lab-down: ## Remove the lab and everything in it
 
 bench: setup ## Measure what docs/benchmarks.md reports
 	@$(python) -m tests.bench
+
+docs: setup ## Write docs/reasons.md anew, from the vocabulary and the failure catalogue
+	@PYTHONPATH=operator $(python) -m tests.unit.criu.reasons_page
 
 lock: setup ## Lock the dependencies anew, from pyproject.toml
 	@$(python) -m pip install --quiet --target build/uv --upgrade uv

@@ -51,6 +51,11 @@ class Entry:
         return Diagnosis(
             cause=self.cause,
             evidence=evidence,
-            remedy=self.remedy.format(**PLACES, **values),
+            remedy=_without_gaps(self.remedy.format(**PLACES, **values)),
             transient=self.transient,
         )
+
+
+def _without_gaps(text: str) -> str:
+    """Close up what groups leave that have matched nothing."""
+    return text.replace(" ()", "").replace("  ", " ")

@@ -32,8 +32,8 @@ _CONTAINER: Final = (
         "or it was taken elsewhere. Restore from an archive, or take a new checkpoint.",
     ),
     Entry(
-        cause=Cause.NAME_IN_USE,
-        pattern=r"(?P<id>\S+) is running or paused, cannot restore",
+        cause=Cause.CONTAINER_RUNNING,
+        pattern=r"\S+ is running or paused, cannot restore",
         remedy="The container already runs. Stop or remove it, or restore under another spec.name.",
     ),
     Entry(
@@ -65,8 +65,8 @@ _TARGET: Final = (
         pattern=r"the container name \"?(?P<name>[^\"\s]+)\"? is already in use"
         r"|name \"?(?P<other>[^\"\s]+)\"? is in use: container already exists"
         r"|that name is already in use",
-        remedy="A container named {name}{other} exists on this host. Remove it, restore under "
-        "another spec.name, or set spec.existingContainer.",
+        remedy="A container with the name {name}{other} exists on this host. Remove it, restore "
+        "under another spec.name, or set spec.existingContainer.",
     ),
     Entry(
         cause=Cause.ID_IN_USE,
@@ -79,7 +79,7 @@ _TARGET: Final = (
         pattern=r"cannot listen on the (?:TCP|UDP) port: listen \w+ (?P<port>\S+): bind: "
         r"address already in use|port (?P<other>\d+)\b.*already in use"
         r"|bind: address already in use",
-        remedy="Port {port}{other} is taken on this host. Free it, or publish others with "
+        remedy="The port {port}{other} is taken on this host. Free it, or publish others with "
         "spec.publishPorts. If nothing seems to use it, a failed restore left it open in the "
         "Podman service: restart podman.service (containers run on).",
     ),
@@ -108,8 +108,8 @@ _TARGET: Final = (
         cause=Cause.NETWORK_MISSING,
         pattern=r"unable to find network with name or ID (?P<name>\S+): network not found"
         r"|network not found",
-        remedy="Network {name} does not exist on this host. Create it with the same subnet as on "
-        "the source host: `podman network create`.",
+        remedy="The network {name} does not exist on this host. Create it with the same subnet as "
+        "on the source host: `podman network create`.",
     ),
     Entry(  # runc, then crun
         cause=Cause.MOUNT_SOURCE_MISSING,
