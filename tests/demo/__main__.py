@@ -84,6 +84,8 @@ def demo() -> str:
     expect_same(b.state(), before)
     ticks = b.ticks()
     show(f"the writing client goes on on host-b: {ticks} rows without a hole")
+    a.end_writing()
+    b.end_writing()
     rows = b.query("select count(*) from things")
     command("./lab exec host-b podman exec pg psql -c 'select count(*) from things'")
     show(rows)
@@ -138,6 +140,7 @@ def demo_reboot() -> str:
     apply_object(_restore("pg-v-after-reboot", names[2]), "crst/pg-v-after-reboot")
     expect_same(database.state(), before)
     show(f"the writing client goes on: {database.ticks()} rows without a hole")
+    database.end_writing()
     return (
         f"the same server process, its {ROWS} rows and its open session, begun on Linux {kernel},"
         f" go on on Linux {newer}."

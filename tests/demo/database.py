@@ -60,6 +60,10 @@ class Database:
         self.in_session(f"\\! psql --quiet --command={shlex.quote(_WRITE)} >/dev/null 2>&1 &")
         wait_until(lambda: self.ticks() > 0, "the first row of the writing client")
 
+    def end_writing(self) -> None:
+        """End that client."""
+        self.query("select pg_terminate_backend(pid) from pg_stat_activity where query like 'do %'")
+
     def state(self) -> str:
         """Return what must stay the same: the server's start, its rows, the session's own table."""
         session = self.in_session("select 'answer ' || answer from mine;")
