@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,17 +31,17 @@ def bench(lab: None) -> Iterator[Bench]:
         host.up()
         host.agent_start()
     bench = Bench()
-    archives = set(paths.ARCHIVES.iterdir())
     make_namespace(bench.prefix)
     yield bench
     for host in hosts:
         host.up()
-        host.agent_start()
+        # What is being deleted may need it.
+        if not host.agent_running():
+            host.agent_start()
     remove_namespace(bench.prefix)
     for host in hosts:
         clear_host(host, bench.prefix)
-    for archive in set(paths.ARCHIVES.iterdir()) - archives:
-        archive.unlink(missing_ok=True)
+    shutil.rmtree(paths.ARCHIVES / bench.prefix, ignore_errors=True)
 
 
 @pytest.fixture

@@ -208,14 +208,12 @@ class Container:
         assert counts == list(range(len(counts)))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bench:
     """One test's namespace, and everything that it makes on the hosts."""
 
     prefix: str = field(default_factory=lambda: f"e2e-{secrets.token_hex(3)}")
     """The namespace, and how all of the test's containers, volumes and networks begin."""
-
-    hosts: set[str] = field(default_factory=set)
 
     def name(self, suffix: str = "c") -> str:
         """Return a name that no other test has."""
@@ -256,30 +254,32 @@ class Bench:
         """Return a resource of the test's namespace, whether or not it is there."""
         return Object(KINDS[kind], self.prefix, name)
 
-    def checkpoint(self, container: Container, name: str = "saved", **spec: Any) -> Object:
+    def checkpoint(self, container: Container, resource: str = "saved", /, **spec: Any) -> Object:
         """Apply a ContainerCheckpoint of a container."""
-        return self.apply(checkpoint(container, name, **spec))
+        return self.apply(checkpoint(container, resource, **spec))
 
     def restore(
-        self, host: Host, source: Object | Mapping[str, Any], name: str = "back", **spec: Any
+        self, host: Host, source: Object | Mapping[str, Any], resource: str = "back", /, **spec: Any
     ) -> Object:
         """Apply a ContainerRestore from a checkpoint, or from ``spec.source`` as it is given."""
-        return self.apply(restore(host, source, name, **spec))
+        return self.apply(restore(host, source, resource, **spec))
 
 
-def checkpoint(container: Container, name: str, **spec: Any) -> dict[str, Any]:
+def checkpoint(container: Container, resource: str, /, **spec: Any) -> dict[str, Any]:
     """Return the manifest of a checkpoint; an archive is asked for by ``archive={}``."""
     target = {"nodeName": container.host.name, "containerRef": {"name": container.name}}
-    return _manifest(CHECKPOINTS.kind, name, {**target, **spec})
+    return _manifest(CHECKPOINTS.kind, resource, {**target, **spec})
 
 
 def restore(
-    host: Host, source: Object | Mapping[str, Any], name: str, **spec: Any
+    host: Host, source: Object | Mapping[str, Any], resource: str, /, **spec: Any
 ) -> dict[str, Any]:
     """Return the manifest of a restore."""
     if isinstance(source, Object):
         source = {"checkpointRef": {"name": source.name}}
-    return _manifest(RESTORES.kind, name, {"nodeName": host.name, "source": dict(source), **spec})
+    return _manifest(
+        RESTORES.kind, resource, {"nodeName": host.name, "source": dict(source), **spec}
+    )
 
 
 def condition(status: Mapping[str, Any], type_: str) -> dict[str, Any]:

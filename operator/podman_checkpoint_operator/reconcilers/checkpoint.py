@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, ConditionType, Reason
-from ..decisions.facts import Container
+from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import size
 from ..decisions.recovery import Begun, Next, after_dump, began
@@ -247,7 +247,7 @@ class _Course:
         now = self._podman.find(container.id)
         if (
             now is not None
-            and now.state is container.state
+            and now.state not in (State.RUNNING, State.PAUSED)
             and now.started_at == container.started_at
         ):
             return

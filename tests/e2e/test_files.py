@@ -1,0 +1,117 @@
+"""The files of a container, live and restored elsewhere: consistent with its memory, and complete.
+
+These are the two things that Podman's own export gets wrong: it copies files while the processes
+go on, and it leaves out files that came with the image and were changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.support import archive_in_host
+from tests.lab.images import STATE_FILE
+
+if TYPE_CHECKING:
+    from tests.e2e.support import Bench
+    from tests.lab.inventory import Host
+
+pytestmark = pytest.mark.lab
+
+LIVE_ARCHIVES = 10
+
+# Block by block: `yes` alone would fill the disk. A file shorter than the offset in the process's
+# memory, or longer, is one that CRIU refuses to restore.
+APPENDING = """\
+exec 3>/data.log
+while :; do
+	i=0
+	while [ $i -lt 2000 ]; do
+		echo "$i and some more that makes the line longer" >&3
+		i=$((i + 1))
+	done
+	# Starts again at the beginning, with the same open file.
+	[ "$(stat -c %s /data.log)" -lt 50000000 ] || exit
+done
+"""
+
+
+def test_a_container_that_appends_all_the_time_restores_every_time(
+    bench: Bench, host_a: Host, host_b: Host
+) -> None:
+    container = bench.run(host_a, "sh", "-c", APPENDING)
+    host_b.load_image("busybox")
+    there = container.on(host_b)
+    sizes = []
+
+    for turn in range(LIVE_ARCHIVES):
+        saved = bench.checkpoint(container, f"live-{turn}", leaveRunning=True, archive={})
+        status = saved.wait_ready()
+        bench.restore(host_b, saved, f"restored-{turn}").wait_ready()
+        sizes.append(int(there.exec("stat", "-c", "%s", "/data.log").stdout))
+        assert there.state == "running"
+        there.remove()
+        host_a.exec("rm", archive_in_host(status))
+
+    assert sizes == sorted(set(sizes)), "the container did not go on between two archives"
+
+
+def test_every_kind_of_file_moves_with_the_container(
+    bench: Bench, host_a: Host, host_b: Host
+) -> None:
+    volume = bench.name("data")
+    container = bench.run(
+        host_a, "sleep", "1000", options=(f"--volume={volume}:/data", "--volume=/anonymous")
+    )
+    host_b.load_image("busybox")
+    container.exec(
+        *("sh", "-ec"),
+        f"echo changed >{STATE_FILE}; rm /etc/group; chmod 600 /etc/passwd;"
+        "echo added >/opt/added; mkdir /opt/empty; ln -s added /opt/link;"
+        "ln /opt/added /opt/hardlink; echo volume >/data/file; chown 7:8 /data/file;"
+        "echo anonymous >/anonymous/file; echo memory >/dev/shm/file;"
+        "rm -r /root; mkdir /root; echo new >/root/new",
+    )
+
+    saved = bench.checkpoint(container, leaveRunning=True, archive={})
+    saved.wait_ready()
+    bench.restore(host_b, saved).wait_ready()
+
+    there = container.on(host_b)
+    assert there.read(STATE_FILE) == "changed\n"
+    assert there.exec("ls", "/etc").stdout.split().count("group") == 0
+    assert there.exec("stat", "-c", "%a", "/etc/passwd").stdout.strip() == "600"
+    assert there.read("/opt/link") == "added\n"
+    links, inode = there.exec("stat", "-c", "%h %i", "/opt/added").stdout.split()
+    assert (links, inode) == (
+        "2",
+        there.exec("stat", "-c", "%i", "/opt/hardlink").stdout.strip(),
+    )
+    assert there.exec("ls", "/opt/empty").stdout == ""
+    assert there.read("/data/file") == "volume\n"
+    assert there.exec("stat", "-c", "%u:%g", "/data/file").stdout.strip() == "7:8"
+    assert there.read("/anonymous/file") == "anonymous\n"
+    assert there.read("/dev/shm/file") == "memory\n"
+    assert there.exec("ls", "/root").stdout.split() == ["new"]
+
+
+def test_volumes_and_changes_are_left_out_where_asked(
+    bench: Bench, host_a: Host, host_b: Host
+) -> None:
+    volume = bench.name("data")
+    container = bench.run(host_a, "sleep", "1000", options=(f"--volume={volume}:/data",))
+    host_b.load_image("busybox")
+    container.exec("sh", "-ec", f"echo changed >{STATE_FILE}; echo volume >/data/file")
+    host_b.exec("podman", "volume", "create", volume)
+
+    saved = bench.checkpoint(
+        container, leaveRunning=True, archive={}, ignoreRootFS=True, ignoreVolumes=True
+    )
+    status = saved.wait_ready()
+    bench.restore(host_b, saved, ignoreVolumes=True).wait_ready()
+
+    assert [each["included"] for each in status["volumes"]] == [False]
+    there = container.on(host_b)
+    assert there.read(STATE_FILE) == "from the image\n"
+    assert there.exec("ls", "/data").stdout == ""
