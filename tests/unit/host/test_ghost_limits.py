@@ -182,6 +182,18 @@ class TestWhoWaits:
         last.let_go()
         assert order == ["auto", "fixed", "auto again"]
 
+    def test_those_who_wait_come_in_the_order_of_their_arrival(self, tmp_path: Path) -> None:
+        shared = limits(tmp_path)
+        order: list[str] = []
+        waiting = []
+        with shared.hold(CONTAINER, auto(MIB)):
+            for number in range(6):
+                waiting.append(Holder(shared, exactly(4096 + number), order, str(number)))
+                queued(shared, number + 1)
+        for holder in waiting:
+            holder.let_go()
+        assert order == ["0", "1", "2", "3", "4", "5"]
+
     def test_whoever_gives_up_tells_why_and_blocks_nobody(self, tmp_path: Path) -> None:
         shared = limits(tmp_path, timeout=0.1)
         with shared.hold(CONTAINER, auto(MIB)):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.criu.configuration import ghost_limit
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.host import config_files
-from tests.unit.host.holders import CONTAINER, MIB, Holder, auto, exactly, limits, write
+from tests.unit.host.holders import CONTAINER, MIB, Holder, auto, exactly, limits, queued, write
 
 
 @pytest.fixture
@@ -53,6 +55,18 @@ def other_process(root: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def until_locked(folder: Path) -> None:
+    """Return when somebody stands at the head of the host's queue."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        while True:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            time.sleep(0.01)
+    except BlockingIOError:
+        os.close(descriptor)
+
+
 class TestOtherProcesses:
     def test_are_waited_for(self, tmp_path: Path, conf: Path) -> None:
         with other_process(tmp_path) as process:
@@ -65,6 +79,21 @@ class TestOtherProcesses:
             later.wait()
             assert ghost_limit(conf.read_bytes()) == 2 * MIB
             later.let_go()
+
+    def test_do_not_overtake_one_that_waits(self, tmp_path: Path) -> None:
+        # Locks belong to open files: further objects are to each other as further processes.
+        order: list[str] = []
+        waits, comes_later = limits(tmp_path), limits(tmp_path)
+        with limits(tmp_path).hold(CONTAINER, auto(MIB)):
+            fixed = Holder(waits, exactly(4096), order, "fixed")
+            until_locked(tmp_path / "etc/criu")
+            last = Holder(comes_later, auto(MIB), order, "auto")
+            queued(comes_later, 1)
+        fixed.wait()
+        fixed.let_go()
+        last.wait()
+        last.let_go()
+        assert order == ["fixed", "auto"]
 
     def test_that_die_leave_no_lock_and_no_limit(self, tmp_path: Path, conf: Path) -> None:
         write(conf, b"ghost-limit 64M\n")
@@ -91,6 +120,16 @@ class TestRecover:
     def test_touches_nothing_on_a_new_host(self, tmp_path: Path) -> None:
         limits(tmp_path).recover()
         assert not list(tmp_path.iterdir())
+
+    def test_finds_nothing_wrong_where_nothing_was_changed_yet(
+        self, tmp_path: Path, conf: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        write(conf, b"ghost-limit 64M\n")
+        note = b'{"/etc/criu/runc.conf": ["ghost-limit 64M\\n", "ghost-limit 4096\\n"]}'
+        write(conf.with_name(".podman-checkpoint.lock"), note)
+        limits(tmp_path).recover()
+        assert conf.read_bytes() == b"ghost-limit 64M\n"
+        assert not caplog.records
 
     def test_takes_a_note_that_was_cut_off_for_none(self, tmp_path: Path, conf: Path) -> None:
         write(conf, b"ghost-limit 64M\n")
