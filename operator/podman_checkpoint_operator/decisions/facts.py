@@ -25,10 +25,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Mount:
-    """A bind mount or a named volume of a container."""
+    """What is mounted into a container: a bind mount, a named volume, an image."""
 
     type: str
     source: Path
+    """On the host; but where an image is mounted, its name."""
     destination: Path
     name: str = ""
 
@@ -59,8 +60,11 @@ class Container:
     pod: str
     annotations: Mapping[str, str]
     exec_sessions: tuple[str, ...]
-    restored: bool = False
-    """Podman's flag of the current run; it does not survive a reboot."""
+
+    @property
+    def mount_sources(self) -> tuple[Path, ...]:
+        """The files and directories of the host that are mounted into it."""
+        return tuple(mount.source for mount in self.mounts if mount.source.is_absolute())
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from typing import Final
+
 from ..api.reasons import Cause
+
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class OperationFailed(Exception):
@@ -36,3 +43,32 @@ def sentences(*texts: str) -> str:
 
 class Interrupted(Exception):
     """The agent is shutting down; the operation goes on from its journal at the next start."""
+
+
+def from_os_error(error: OSError, doing: str) -> OperationFailed:
+    """Explain a failed system call.
+
+    Args:
+        error: what the kernel said.
+        doing: what was tried, to complete "cannot ...", for example "copy /var/x".
+    """
+    where = f": {displayed(error.filename)}" if error.filename else ""
+    evidence = f"cannot {doing}: {error.strerror or error}{where}"
+    if error.errno in _NO_SPACE:
+        return OperationFailed(
+            Cause.NO_SPACE, evidence, "Free space there, and create the resource anew"
+        )
+    if error.errno in _DENIED:
+        return OperationFailed(
+            Cause.PERMISSION_DENIED,
+            evidence,
+            "Run the agent as root, and let it write to its directories",
+        )
+    return OperationFailed(Cause.UNKNOWN, evidence, "See the agent's log on the host")
+
+
+def displayed(path: str | bytes | os.PathLike[str] | int) -> str:
+    """Return a path in a form that is safe in a message, whatever bytes it consists of."""
+    if isinstance(path, int):
+        return f"file descriptor {path}"
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -43,9 +43,12 @@ def sync_file_systems(paths: Iterable[Path]) -> None:
     """Write everything that is cached for the file systems of these paths, each once.
 
     Neither CRIU nor Podman syncs what it writes; until this returns, a power cut would take it.
+    Sockets, pipes and devices hold nothing to write, and opening one may block or do something.
     """
     seen: set[int] = set()
     for path in paths:
+        if not path.is_dir() and not path.is_file():
+            continue
         with suppress(FileNotFoundError):
             descriptor = os.open(path, os.O_RDONLY)
             try:

@@ -20,11 +20,11 @@ class DirectoryJournal:
         self._folder = folder
 
     def read(self, uid: str) -> Entry | None:
-        """Return the entry of an operation, if it was begun."""
-        try:
-            return Entry.from_json(json.loads(self._path(uid).read_text()))
-        except FileNotFoundError:
-            return None
+        """Return the entry of an operation, if it was begun.
+
+        One that cannot be read is reported and counts as none: what the host shows decides then.
+        """
+        return _entry(self._path(uid))
 
     def write(self, entry: Entry) -> None:
         """Replace the entry of an operation, durably."""
@@ -37,15 +37,18 @@ class DirectoryJournal:
 
     def entries(self) -> list[Entry]:
         """Return all entries; a file that cannot be read is reported and left alone."""
-        found = []
-        for path in sorted(self._folder.glob("*.json")):
-            try:
-                found.append(Entry.from_json(json.loads(path.read_text())))
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                logger.warning(
-                    "unreadable journal entry", extra={"path": str(path), "error": str(error)}
-                )
-        return found
+        entries = map(_entry, sorted(self._folder.glob("*.json")))
+        return [entry for entry in entries if entry is not None]
 
     def _path(self, uid: str) -> Path:
         return self._folder / f"{os.path.basename(uid)}.json"
+
+
+def _entry(path: Path) -> Entry | None:
+    try:
+        return Entry.from_json(json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logger.warning("unreadable journal entry", extra={"path": str(path), "error": str(error)})
+        return None

@@ -42,7 +42,6 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         pod=data.get("Pod") or "",
         annotations=dict(config.get("Annotations") or {}),
         exec_sessions=tuple(data.get("ExecIDs") or ()),
-        restored=bool(state.get("Restored")),
     )
 
 

@@ -82,7 +82,7 @@ class Dumper:
 
         self._with_ghost_limit(container, dump)
         # CRIU does not sync what it writes, and the user is about to reboot the host.
-        self._machine.sync([container.bundle, *(mount.source for mount in container.mounts)])
+        self._machine.sync([container.bundle, *container.mount_sources])
         self._operation.record(Step.CHECKPOINTED)
 
     def _begin(self, step: Step, **data: Any) -> None:

@@ -259,7 +259,11 @@ class Operation:
 
     def _finish(self) -> None:
         self.status.setdefault("completionTime", timestamp(datetime.now(UTC)))
-        self.record(Step.FINISHED)
+        try:
+            self.record(Step.FINISHED)
+        except OSError as error:
+            # A full disk may be the very failure that users are to hear of.
+            logger.warning("journal not written", extra={"error": str(error), **self._fields()})
         with suppress(ResourceGone):
             self._reporter.status(self.resource, self.status)
         self._journal.remove(self.resource.uid)

@@ -11,18 +11,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
 from ..api.reasons import Cause, Reason
 from ..criu.catalogue import diagnose_podman
-from ..decisions.failures import Interrupted, OperationFailed
+from ..decisions.failures import Interrupted, OperationFailed, from_os_error
 from .journal import Journal, Step
 from .operation import Operation, Reporter, Resource, ResourceGone, StatusUnwritable
 from .podman_port import PodmanError, PodmanUnreachable
@@ -67,7 +68,8 @@ class Operations:
         self._reporter = reporter
         self._boot_id = boot_id
         self._slots = asyncio.Semaphore(max_operations)
-        self._containers: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # A lock lives as long as somebody holds it or waits for it.
+        self._containers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         # Watch events may show a resource as it was before its last status.
         self._ended: OrderedDict[str, None] = OrderedDict()
@@ -141,10 +143,13 @@ class Operations:
                     return
             except WaitForCheckpoint:
                 await self._pause(operation)
+            except ResourceGone:
+                raise
             except StatusUnwritable:
                 await self._pause(operation)
-                await self._until_told(operation, operation.report_again)
-                return
+                if operation.entry.step is Step.FINISHED:
+                    await self._until_told(operation, operation.report_again)
+                    return
 
     async def _attempt(self, operation: Operation, reconciler: Reconciler) -> None:
         resource = operation.resource
@@ -155,7 +160,7 @@ class Operations:
     @asynccontextmanager
     async def _turn(self, operation: Operation, key: str) -> AsyncIterator[None]:
         """Wait until nothing else works on the container and a slot is free, and say so."""
-        container = self._containers[key]
+        container = self._containers.setdefault(key, asyncio.Lock())
         if container.locked():
             await self._tell(operation, "Waiting for another operation on the same container")
         async with container:
@@ -165,8 +170,6 @@ class Operations:
                 if self._stop.is_set():
                     raise Interrupted(operation.resource.key)
                 yield
-        if not container.locked():
-            self._containers.pop(key, None)
 
     async def _tell(self, operation: Operation, message: str) -> None:
         await self._in(self._lookers, lambda: operation.progress(Reason.QUEUED, message))
@@ -232,6 +235,9 @@ def _explained(call: Callable[[_A], _T], argument: _A) -> _T:
     except PodmanError as error:
         found = diagnose_podman(str(error))
         raise OperationFailed(found.cause, found.evidence, found.remedy) from error
+    except OSError as error:
+        logger.exception("unexpected")
+        raise from_os_error(error, "go on") from error
     except Exception as error:
         # A defect of ours: the user gets an explained failure, the log gets the traceback.
         logger.exception("unexpected")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..api.reasons import Cause, ConditionType, Reason
 from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.catalogue import Phase
@@ -64,7 +62,6 @@ class LocalRestore:
 
     def _look(self, container: Container, state: LocalState) -> None:
         self._operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
-        sources = [Path(mount.source) for mount in container.mounts]
         stored = self._machine.stored_checkpoint(container.bundle)
         self._operation.check(
             [
@@ -74,7 +71,7 @@ class LocalRestore:
                     saved=stored is not None and stored.file_locks, wanted=self._spec.file_locks
                 ),
                 *preflight.mount_source_checks(
-                    self._machine.missing(sources),
+                    self._machine.missing(container.mount_sources),
                     self._machine.symlinked_sources(container),
                 ),
             ]

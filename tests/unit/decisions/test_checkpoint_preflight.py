@@ -59,6 +59,7 @@ def test_an_ordinary_container_on_an_ordinary_host_passes(wanted: Wanted) -> Non
         ({"state": State.EXITED}, STOPPING, Cause.CONTAINER_NOT_RUNNING),
         ({"state": State.PAUSED}, LIVE, Cause.CONTAINER_NOT_RUNNING),
         ({"auto_remove": True}, STOPPING, Cause.REMOVED_ON_EXIT),
+        ({"auto_remove": True}, LIVE, Cause.REMOVED_ON_EXIT),
         ({"user_namespace": True}, LIVE, Cause.USER_NAMESPACE),
     ],
 )
@@ -66,10 +67,6 @@ def test_containers_that_cannot_be_saved(
     changes: dict[str, Any], wanted: Wanted, cause: Cause
 ) -> None:
     assert causes(container_checks(replace(CONTAINER, **changes), wanted)) == [cause]
-
-
-def test_a_container_with_rm_may_be_saved_while_it_runs_on() -> None:
-    assert not causes(container_checks(replace(CONTAINER, auto_remove=True), LIVE))
 
 
 def test_exec_sessions_are_worth_a_warning() -> None:

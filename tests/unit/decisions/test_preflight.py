@@ -75,7 +75,7 @@ def test_a_check_in_status_says_what_and_what_to_do() -> None:
     assert failed("Disk", "no room", Cause.NO_SPACE, "Free some").as_status() == {
         "check": "Disk",
         "result": "Fail",
-        "message": "no room. Free some",
+        "message": "no room. Free some.",
     }
     assert passed("Disk", "room enough").as_status()["message"] == "room enough"
 

@@ -18,6 +18,7 @@ from podman_checkpoint_operator.decisions.restore_preflight import (
     Saved,
     archive_checks,
     conflict_checks,
+    file_lock_checks,
     local_checks,
     option_checks,
     target_checks,
@@ -40,6 +41,15 @@ STORED = StoredCheckpoint(complete=True, taken_at=TAKEN)
 
 def causes(checks: Iterable[Check]) -> list[Cause]:
     return [check.cause for check in checks if check.result == "Fail"]
+
+
+@pytest.mark.parametrize(
+    ("saved", "wanted", "refused"),
+    [(True, False, True), (True, True, False), (False, False, False), (False, True, False)],
+)
+def test_saved_file_locks_need_their_option(saved: bool, wanted: bool, refused: bool) -> None:
+    expected = [Cause.FILE_LOCKS] if refused else []
+    assert causes(file_lock_checks(saved=saved, wanted=wanted)) == expected
 
 
 def test_nothing_stands_in_the_way_of_the_same_container_elsewhere() -> None:

@@ -1,0 +1,414 @@
+"""Operations of one host: how many at once, one per container, each once, none forgotten.
+
+Not here: what an operation does; real reconcilers are tested on the lab.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podman_checkpoint_operator.api.checkpoint import CheckpointSpec
+from podman_checkpoint_operator.api.reasons import Cause, ConditionType, Reason
+from podman_checkpoint_operator.decisions.failures import OperationFailed
+from podman_checkpoint_operator.reconcilers import queue
+from podman_checkpoint_operator.reconcilers.journal import Step
+from podman_checkpoint_operator.reconcilers.operation import (
+    Operation,
+    Resource,
+    ResourceGone,
+    StatusUnwritable,
+)
+from podman_checkpoint_operator.reconcilers.podman_port import (
+    NotFound,
+    PodmanError,
+    PodmanUnreachable,
+)
+from podman_checkpoint_operator.reconcilers.queue import Operations
+from podman_checkpoint_operator.reconcilers.restore import WaitForCheckpoint
+from tests.unit.reconcilers.fakes import MemoryJournal, RecordingReporter, resource
+
+SECONDS = 30
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "RETRY_SECONDS", 0.001)
+
+
+class Script:
+    """A reconciler whose operations do what a test says; it is keyed by ``spec.container``."""
+
+    def __init__(self, act: Callable[[Operation], None] | None = None) -> None:
+        self._act = act or (lambda _: None)
+        self._lock = threading.Lock()
+        self.runs: Counter[str] = Counter()
+        self.discarded: list[str] = []
+        self.busy: Counter[str] = Counter()
+        self.most_at_once = 0
+        self.most_per_container = 0
+
+    def identify(self, of: Resource) -> str:
+        time.sleep(of.spec.get("identifySeconds", 0))
+        return str(of.spec.get("container", of.uid))
+
+    def run(self, operation: Operation) -> None:
+        key = str(operation.resource.spec.get("container", operation.resource.uid))
+        with self._lock:
+            self.runs[operation.resource.uid] += 1
+            self.busy[key] += 1
+            self.most_at_once = max(self.most_at_once, self.busy.total())
+            self.most_per_container = max(self.most_per_container, self.busy[key])
+        try:
+            self._act(operation)
+        finally:
+            with self._lock:
+                self.busy[key] -= 1
+        operation.succeed(Reason.CHECKPOINTED, "done")
+
+    def discard(self, of: Resource) -> None:
+        self.discarded.append(of.uid)
+
+
+class Raising(Script):
+    """Raises what it is given, one at a time, and succeeds when nothing is left."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        super().__init__(self._raise)
+
+    def _raise(self, _: Operation) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+class Host:
+    """An agent's operations, with the journal and API server they report to."""
+
+    def __init__(self, reporter: RecordingReporter, journal: MemoryJournal, most: int) -> None:
+        self.reporter = reporter
+        self.journal = journal
+        self.operations = Operations(
+            journal=journal, reporter=reporter, boot_id=lambda: "boot-1", max_operations=most
+        )
+
+    async def reported(self, uid: str, reason: str) -> None:
+        await asyncio.to_thread(self.reporter.wait_for, uid, reason, seconds=SECONDS)
+
+    async def idle(self) -> None:
+        operations = [task for task in asyncio.all_tasks() if "default/" in task.get_name()]
+        await asyncio.gather(*operations)
+
+
+def on_host(
+    script: Callable[[Host], Any],
+    *,
+    reporter: RecordingReporter | None = None,
+    journal: MemoryJournal | None = None,
+    most: int = 2,
+) -> Host:
+    """Run a test's coroutine with a host, and stop it afterwards."""
+
+    async def body() -> Host:
+        host = Host(reporter or RecordingReporter(), journal or MemoryJournal(), most)
+        try:
+            await asyncio.wait_for(script(host), SECONDS)
+        finally:
+            await host.operations.stop()
+        return host
+
+    return asyncio.run(body())
+
+
+def carry_out(script: Script, of: Resource, **host: Any) -> Host:
+    """Hand in one resource, and wait for the end of its operation."""
+
+    async def body(on: Host) -> None:
+        on.operations.ensure(of, script)
+        await on.idle()
+
+    return on_host(body, **host)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    containers=st.lists(st.sampled_from("abc"), min_size=1, max_size=9),
+    most=st.integers(1, 3),
+    seed=st.integers(0, 2**16),
+)
+def test_never_two_on_one_container_never_too_many_and_each_once(
+    containers: list[str], most: int, seed: int
+) -> None:
+    chance = random.Random(seed)
+    script = Script(lambda _: time.sleep(chance.random() / 500))
+
+    async def body(host: Host) -> None:
+        for number, container in enumerate(containers):
+            of = resource(
+                f"uid-{number}", container=container, identifySeconds=chance.random() / 500
+            )
+            for _ in range(chance.randint(1, 3)):  # watches bring an object as often as they like
+                host.operations.ensure(of, script)
+            await asyncio.sleep(chance.random() / 500)
+        await host.idle()
+
+    host = on_host(body, most=most)
+    assert script.most_per_container == 1
+    assert script.most_at_once <= most
+    assert script.runs == {f"uid-{number}": 1 for number in range(len(containers))}
+    assert all(host.reporter.ready(uid) == Reason.CHECKPOINTED for uid in script.runs)
+
+
+def test_a_latecomer_waits_also_when_the_container_was_handed_over_meanwhile() -> None:
+    gates = {uid: threading.Event() for uid in ("first", "second", "third")}
+    script = Script(lambda operation: assert_opened(gates[operation.resource.uid]))
+
+    async def body(host: Host) -> None:
+        host.operations.ensure(resource("first", container="db"), script)
+        await until(lambda: script.runs["first"] == 1)
+        host.operations.ensure(resource("second", container="db"), script)
+        await host.reported("second", Reason.QUEUED)
+        gates["first"].set()
+        await until(lambda: script.runs["second"] == 1)
+        host.operations.ensure(resource("third", container="db"), script)
+        await until(lambda: script.runs["third"] or host.reporter.reasons("third"))
+        assert not script.runs["third"]
+        gates["second"].set()
+        gates["third"].set()
+        await host.idle()
+
+    on_host(body, most=3)
+    assert script.most_per_container == 1
+
+
+def assert_opened(gate: threading.Event) -> None:
+    assert gate.wait(SECONDS)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    def poll() -> None:
+        while not condition():
+            time.sleep(0.001)
+
+    await asyncio.to_thread(poll)
+
+
+def test_those_that_wait_for_a_slot_say_so() -> None:
+    gate = threading.Event()
+    script = Script(lambda _: assert_opened(gate))
+
+    async def body(host: Host) -> None:
+        host.operations.ensure(resource("first"), script)
+        await until(lambda: script.runs["first"] == 1)
+        host.operations.ensure(resource("second"), script)
+        await host.reported("second", Reason.QUEUED)
+        gate.set()
+        await host.idle()
+
+    host = on_host(body, most=1)
+    messages = [
+        condition["message"]
+        for status in host.reporter.statuses["second"]
+        for condition in status["conditions"]
+        if condition["reason"] == Reason.QUEUED
+    ]
+    assert messages[0] == "Waiting for other operations of this host"
+
+
+def test_what_has_ended_is_not_begun_again_by_an_old_watch_event() -> None:
+    script = Script()
+
+    async def body(host: Host) -> None:
+        of = resource()
+        host.operations.ensure(of, script)
+        await host.idle()
+        host.operations.ensure(of, script)  # as it was before its last status
+        await host.idle()
+
+    on_host(body)
+    assert script.runs == {"uid-1": 1}
+
+
+def test_a_finished_resource_is_left_alone_and_its_entry_forgotten() -> None:
+    journal = MemoryJournal()
+    host = carry_out(Script(), resource(), journal=journal)
+    status = host.reporter.statuses["uid-1"][-1]
+    of = Resource("ContainerCheckpoint", "default", "name", "uid-1", 1, {}, status)
+    later = Script()
+    carry_out(later, of)
+    assert of.finished
+    assert not later.runs
+
+
+def test_a_failure_is_explained_once() -> None:
+    failure = OperationFailed(Cause.NO_SPACE, "no room", "Free some")
+    host = carry_out(Raising(failure), resource())
+    status = host.reporter.statuses["uid-1"][-1]
+    assert status["diagnosis"] == {"cause": "NoSpace", "evidence": "no room", "remedy": "Free some"}
+    assert host.reporter.events == [("Warning", "NoSpace", "no room. Free some.")]
+    assert not host.journal.kept
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (PodmanError("something else"), Cause.UNKNOWN),
+        (NotFound("no such container", status=404), Cause.CONTAINER_NOT_FOUND),
+        (OSError(28, "No space left on device", "x"), Cause.NO_SPACE),
+        (ZeroDivisionError("division by zero"), Cause.UNKNOWN),
+    ],
+)
+def test_whatever_goes_wrong_ends_as_an_explained_failure(
+    error: Exception, cause: Cause, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    host = carry_out(Raising(error), resource())
+    diagnosis = host.reporter.statuses["uid-1"][-1]["diagnosis"]
+    assert diagnosis["cause"] == cause
+    assert diagnosis["remedy"]
+
+
+def test_an_invalid_spec_names_the_field() -> None:
+    class Validating(Script):
+        def identify(self, of: Resource) -> str:
+            return CheckpointSpec.model_validate(of.spec).node_name
+
+    host = carry_out(Validating(), resource(containerRef={"name": "db"}, colour="blue"))
+    diagnosis = host.reporter.statuses["uid-1"][-1]["diagnosis"]
+    assert diagnosis["cause"] == Cause.INVALID_SPEC
+    assert diagnosis["evidence"].startswith("colour:")
+
+
+def test_podman_may_come_back_and_meanwhile_users_know_what_to_do() -> None:
+    script = Raising(PodmanUnreachable("no socket"), PodmanUnreachable("no socket"))
+    host = carry_out(script, resource())
+    assert script.runs["uid-1"] == 3
+    assert Reason.WAITING_FOR_PODMAN in host.reporter.reasons("uid-1")
+    waiting = host.reporter.statuses["uid-1"][0]
+    assert "podman.socket" in waiting["diagnosis"]["remedy"]
+    assert "diagnosis" not in host.reporter.statuses["uid-1"][-1]
+
+
+def test_podman_that_stays_away_is_a_failure_when_the_time_is_over() -> None:
+    script = Raising(*[PodmanUnreachable("no socket")] * 3)
+    host = carry_out(script, resource(timeoutSeconds=0))
+    assert host.reporter.ready("uid-1") == Cause.PODMAN_UNREACHABLE
+
+
+def test_a_checkpoint_that_is_not_there_yet_is_looked_for_again() -> None:
+    script = Raising(WaitForCheckpoint("not yet"), WaitForCheckpoint("not yet"))
+    host = carry_out(script, resource())
+    assert host.reporter.ready("uid-1") == Reason.CHECKPOINTED
+
+
+def test_an_end_that_cannot_be_told_is_told_later_and_nothing_done_again() -> None:
+    script = Script()
+    reporter = RecordingReporter(*[StatusUnwritable("503")] * 3)
+    host = carry_out(script, resource(), reporter=reporter)
+    assert script.runs["uid-1"] == 1
+    assert reporter.ready("uid-1") == Reason.CHECKPOINTED
+    assert not host.journal.kept
+
+
+def test_a_failure_that_cannot_be_told_is_told_later() -> None:
+    script = Raising(OperationFailed(Cause.NO_SPACE, "no room", "Free some"))
+    reporter = RecordingReporter(*[StatusUnwritable("503")] * 3)
+    carry_out(script, resource(), reporter=reporter)
+    assert script.runs["uid-1"] == 1
+    assert reporter.ready("uid-1") == Cause.NO_SPACE
+
+
+def test_an_api_server_out_of_reach_before_the_end_does_not_end_the_operation() -> None:
+    """A restore looks its checkpoint up there, before it does anything."""
+    script = Raising(StatusUnwritable("connection refused"))
+    host = carry_out(script, resource())
+    assert script.runs["uid-1"] == 2
+    assert host.reporter.ready("uid-1") == Reason.CHECKPOINTED
+
+
+def test_what_was_deleted_before_it_began_is_forgotten() -> None:
+    journal = MemoryJournal()
+    host = carry_out(Raising(ResourceGone("gone")), resource(), journal=journal)
+    assert not journal.kept
+    assert not host.reporter.statuses
+
+
+def test_a_full_disk_does_not_keep_users_from_hearing_of_it() -> None:
+    class Recording(Script):
+        def run(self, operation: Operation) -> None:
+            operation.record(Step.FREEZING)
+
+    journal = MemoryJournal()
+    journal.full = True
+    host = carry_out(Recording(), resource(), journal=journal)
+    assert host.reporter.ready("uid-1") == Cause.NO_SPACE
+
+
+def test_an_operation_that_had_ended_when_the_agent_died_is_only_told() -> None:
+    journal = MemoryJournal()
+    lost = RecordingReporter(*[StatusUnwritable("503")] * 1000)
+
+    # The first agent is stopped while it waits to tell; the next one finds its journal.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue, "RETRY_SECONDS", SECONDS)
+
+        async def stopped(host: Host) -> None:
+            host.operations.ensure(resource(), Script())
+            await until(lambda: len(lost.refusals) < 1000)
+
+        on_host(stopped, reporter=lost, journal=journal)
+    assert journal.kept["uid-1"].step is Step.FINISHED
+    again = Script()
+    host = carry_out(again, resource(), journal=journal)
+    assert not again.runs
+    ready = host.reporter.condition("uid-1", ConditionType.READY)
+    assert ready is not None
+    assert ready["status"] == "True"
+
+
+def test_a_stopping_agent_begins_nothing() -> None:
+    gate = threading.Event()
+    script = Script(lambda _: assert_opened(gate))
+    queued = Script()
+
+    async def body(host: Host) -> None:
+        host.operations.ensure(resource("first"), script)
+        await until(lambda: script.runs["first"] == 1)
+        host.operations.ensure(resource("second"), queued)
+        await host.reported("second", Reason.QUEUED)
+        stop = asyncio.create_task(host.operations.stop())
+        await asyncio.sleep(0)
+        host.operations.ensure(resource("third"), queued)
+        gate.set()
+        await stop
+
+    host = on_host(body, most=1)
+    assert host.reporter.ready("first") == Reason.CHECKPOINTED
+    assert not queued.runs
+
+
+def test_a_deletion_waits_for_the_operation() -> None:
+    gate = threading.Event()
+    script = Script(lambda _: assert_opened(gate))
+
+    async def body(host: Host) -> None:
+        host.operations.ensure(resource(), script)
+        await until(lambda: script.runs["uid-1"] == 1)
+        discard = asyncio.create_task(host.operations.discard(resource(), script))
+        await asyncio.sleep(0.01)
+        assert not script.discarded
+        gate.set()
+        await discard
+
+    on_host(body)
+    assert script.discarded == ["uid-1"]
