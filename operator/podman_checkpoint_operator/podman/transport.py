@@ -75,7 +75,7 @@ class Transport:
                 method,
                 f"http://{client.base_url.netloc}{client.path_prefix}{path}",
                 params=dict(params or {}),
-                data=body,  # an iterable is sent in chunks
+                data=None if body is None else iter(body),  # an iterator is sent in chunks
                 headers=headers,
                 timeout=(CONNECT_SECONDS, timeout),
             )

@@ -1,0 +1,131 @@
+"""Podman's JSON, recorded from 5.4.2, is read as facts; so is what other versions leave out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podman_checkpoint_operator.decisions.facts import State
+from podman_checkpoint_operator.podman.inspection import (
+    container_from_inspect,
+    host_from_info,
+    parse_time,
+)
+from tests.unit.podman.libpod import recorded
+
+
+def test_a_running_container() -> None:
+    container = container_from_inspect(recorded("container"))
+    assert container.id.startswith("57a6afbab0b5")
+    assert container.name == "c1"
+    assert container.image == "localhost/lab/busybox:1"
+    assert container.image_id.startswith("adb0a1aaf99c")
+    assert container.runtime == "runc"
+    assert container.state is State.RUNNING
+    assert container.pid == 128
+    assert container.started_at == datetime(2026, 11, 22, 21, 31, 3, 361788, tzinfo=UTC)
+    assert container.finished_at.year == 1
+    assert container.bundle.name == "userdata"
+    assert container.upper is not None
+    assert container.upper.name == "diff"
+    assert len(container.lowers) == 1
+    assert not container.auto_remove
+    assert not container.user_namespace
+
+
+def test_its_mounts_with_those_that_are_not_of_the_host() -> None:
+    container = container_from_inspect(recorded("container"))
+    assert [(mount.type, mount.name) for mount in container.mounts] == [
+        ("volume", "data"),
+        ("image", ""),
+        ("bind", ""),
+        ("bind", ""),
+        ("bind", ""),
+    ]
+    assert len(container.mount_sources) == 4
+    assert all(source.is_absolute() for source in container.mount_sources)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("exited", State.EXITED),
+        ("paused", State.PAUSED),
+        ("created", State.CREATED),
+        ("removing", State.OTHER),
+        ("", State.OTHER),
+    ],
+)
+def test_states_that_rules_do_not_tell_apart_are_one(status: str, state: State) -> None:
+    data = recorded("container")
+    data["State"]["Status"] = status
+    assert container_from_inspect(data).state is state
+
+
+def test_what_is_left_out_has_a_default() -> None:
+    data: dict[str, Any] = {
+        "Id": "57a6",
+        "Name": "c1",
+        "State": {"Status": "created"},
+        "StaticDir": "/userdata",
+        "GraphDriver": {"Name": "vfs", "Data": None},
+        "Mounts": None,
+        "ExecIDs": None,
+    }
+    container = container_from_inspect(data)
+    assert container.upper is None
+    assert container.lowers == ()
+    assert container.mounts == ()
+    assert container.exec_sessions == ()
+    assert container.pid == 0
+
+
+def test_flags_of_the_run_command() -> None:
+    data = recorded("container")
+    data["HostConfig"] |= {"AutoRemove": True, "Init": True, "IDMappings": {"UidMap": ["0:1:2"]}}
+    container = container_from_inspect(data)
+    assert container.auto_remove
+    assert container.init
+    assert container.user_namespace
+
+
+def test_a_host() -> None:
+    host = host_from_info(recorded("info"), criu_version="4.1.1")
+    assert host.podman_version == "5.4.2"
+    assert host.criu_version == "4.1.1"
+    assert host.kernel_version == "6.12.43+deb13-amd64"
+    assert host.architecture == "amd64"
+    assert host.runtime == "runc"
+    assert host.runtime_version.startswith("runc version 1.1.15")
+    assert not host.rootless
+    assert host.cgroup_version == "v2"
+    assert host.graph_root == Path("/var/lib/containers/storage")
+
+
+@pytest.mark.parametrize("text", [None, "", "0001-01-01T00:00:00Z"])
+def test_never_is_before_every_time(text: str | None) -> None:
+    assert parse_time(text) == datetime.min.replace(tzinfo=UTC)
+
+
+@given(
+    moment=st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1)),
+    nanoseconds=st.integers(0, 999),
+    digits=st.integers(0, 9),
+    minutes=st.integers(-14 * 60, 14 * 60),
+)
+def test_gos_times_come_back_to_the_microsecond(
+    moment: datetime, nanoseconds: int, digits: int, minutes: int
+) -> None:
+    """Go writes as many digits of a fraction as it needs, up to nine."""
+    zone = timezone(timedelta(minutes=minutes))
+    fraction = f"{moment.microsecond:06}{nanoseconds:03}"[:digits]
+    text = f"{moment:%Y-%m-%dT%H:%M:%S}{'.' * bool(fraction)}{fraction}"
+    sign = "-" if minutes < 0 else "+"
+    offset = "Z" if minutes == 0 else f"{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+    kept = moment.replace(microsecond=int(f"{fraction:0<6}"[:6]), tzinfo=zone)
+    assert parse_time(text + offset) == kept

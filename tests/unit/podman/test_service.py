@@ -1,0 +1,197 @@
+"""What the operator asks of Podman arrives as libpod's requests, and its answers as facts.
+
+The answers were recorded from Podman 5.4.2. Not here: a real Podman; see tests/e2e.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podman_checkpoint_operator.podman.service import PodmanService
+from podman_checkpoint_operator.reconcilers.podman_port import (
+    CheckpointOptions,
+    NotFound,
+    PodmanError,
+    PodmanUnreachable,
+    RestoreOptions,
+)
+from tests.unit.podman.libpod import Libpod, Request, recorded, serving
+
+STATISTICS = {
+    "freezing_time": 745,
+    "frozen_time": 72959,
+    "memdump_time": 643,
+    "memwrite_time": 157,
+    "pages_scanned": 25,
+    "pages_written": 17,
+}
+CHECKPOINTED = {"Id": "57a6", "runtime_checkpoint_duration": 15, "criu_statistics": STATISTICS}
+NO_PREVIOUS = {
+    "cause": "no such file or directory",
+    "message": "faccessat /userdata/pre-checkpoint: no such file or directory",
+    "response": 500,
+}
+MISSING = {"cause": "no such container", "message": "no such container", "response": 404}
+
+
+@contextmanager
+def podman(folder: Path, status: int, content: Any) -> Iterator[tuple[PodmanService, Libpod]]:
+    """A service that answers everything alike."""
+    with serving(folder, lambda _: (status, content)) as libpod:
+        yield PodmanService(libpod.url), libpod
+
+
+def asked(libpod: Libpod) -> tuple[str, str, dict[str, str]]:
+    (request,) = libpod.requests
+    assert all(len(values) == 1 for values in request.query.values())
+    query = {name: values[0] for name, values in request.query.items()}
+    return request.method, request.path, query
+
+
+def test_a_container_is_found_by_its_name(tmp_path: Path) -> None:
+    with podman(tmp_path, 200, recorded("container")) as (service, libpod):
+        container = service.find("c1")
+    assert container is not None
+    assert container.name == "c1"
+    assert asked(libpod) == ("GET", "containers/c1/json", {})
+
+
+def test_a_container_that_is_not_there(tmp_path: Path) -> None:
+    with podman(tmp_path, 404, MISSING) as (service, _):
+        assert service.find("c1") is None
+        with pytest.raises(NotFound):
+            service.inspect("c1")
+
+
+def test_a_checkpoint_asks_for_what_differs_from_the_default(tmp_path: Path) -> None:
+    options = CheckpointOptions(leave_running=True, tcp_established=True, ignore_root_fs=True)
+    with podman(tmp_path, 200, CHECKPOINTED) as (service, libpod):
+        assert service.checkpoint("57a6", options, timeout=30) == STATISTICS
+    assert asked(libpod) == (
+        "POST",
+        "containers/57a6/checkpoint",
+        {
+            "leaveRunning": "true",
+            "tcpEstablished": "true",
+            "ignoreRootFS": "true",
+            "keep": "true",
+            "printStats": "true",
+        },
+    )
+
+
+def test_statistics_may_be_missing(tmp_path: Path) -> None:
+    with podman(tmp_path, 200, {"Id": "57a6"}) as (service, _):
+        assert service.checkpoint("57a6", CheckpointOptions(), timeout=30) == {}
+
+
+def test_a_restore_names_its_options_as_libpod_does(tmp_path: Path) -> None:
+    options = RestoreOptions(
+        name="twin",
+        pod="web",
+        tcp_close=True,
+        ignore_volumes=True,
+        ignore_static_ip=True,
+        ignore_static_mac=True,
+        publish_ports=("8080:80", "127.0.0.1:5432:5432"),
+    )
+    with podman(tmp_path, 200, {"Id": "57a6"}) as (service, libpod):
+        assert service.restore_archive([b"tar"], options, timeout=30) == ("57a6", {})
+    assert libpod.requests[0].body == b"tar"
+    assert asked(libpod) == (
+        "POST",
+        "containers/import/restore",
+        {
+            "name": "twin",
+            "pod": "web",
+            "tcpClose": "true",
+            "ignoreVolumes": "true",
+            "ignoreStaticIP": "true",
+            "ignoreStaticMAC": "true",
+            "publishPorts": "8080:80 127.0.0.1:5432:5432",
+            "import": "true",
+            "printStats": "true",
+        },
+    )
+
+
+def test_the_dumps_are_written_by_an_export_that_fails(tmp_path: Path) -> None:
+    with podman(tmp_path, 500, NO_PREVIOUS) as (service, libpod):
+        service.write_dumps("57a6")
+    _, _, query = asked(libpod)
+    assert query == {"export": "true", "withPrevious": "true", "leaveRunning": "true"}
+
+
+def test_the_dumps_of_no_container_and_of_no_podman_are_errors(tmp_path: Path) -> None:
+    with podman(tmp_path, 404, MISSING) as (service, _), pytest.raises(NotFound):
+        service.write_dumps("57a6")
+    with pytest.raises(PodmanUnreachable):
+        PodmanService(f"unix://{tmp_path}/nobody").write_dumps("57a6")
+
+
+def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
+    with podman(tmp_path, 404, MISSING) as (service, _):
+        service.remove("57a6")
+        service.remove_volume("data")
+
+
+def test_removing_a_container_keeps_its_volumes(tmp_path: Path) -> None:
+    with podman(tmp_path, 200, [{"Id": "57a6"}]) as (service, libpod):
+        service.remove("57a6")
+    query = {"force": "true", "timeout": "0", "v": "false"}
+    assert asked(libpod) == ("DELETE", "containers/57a6", query)
+
+
+def test_a_volume_in_use_is_not_removed(tmp_path: Path) -> None:
+    refusal = {"message": "volume data is being used by the following container(s): 57a6"}
+    with podman(tmp_path, 409, refusal) as (service, _), pytest.raises(PodmanError, match="used"):
+        service.remove_volume("data")
+
+
+@pytest.mark.parametrize(
+    ("call", "path"),
+    [
+        ("stop", "containers/57a6/stop"),
+        ("start", "containers/57a6/start"),
+    ],
+)
+def test_stop_and_start_are_no_errors_when_it_is_so_already(
+    tmp_path: Path, call: str, path: str
+) -> None:
+    with podman(tmp_path, 304, b"") as (service, libpod):
+        getattr(service, call)("57a6")
+    assert asked(libpod) == ("POST", path, {})
+
+
+def test_a_container_is_renamed(tmp_path: Path) -> None:
+    with podman(tmp_path, 204, b"") as (service, libpod):
+        service.rename("57a6", "db-old")
+    assert asked(libpod) == ("POST", "containers/57a6/rename", {"name": "db-old"})
+
+
+def test_images_networks_and_volumes_are_looked_up_by_quoted_names(tmp_path: Path) -> None:
+    def answer(request: Request) -> tuple[int, Any]:
+        return 200, {"Id": "adb0", "Mountpoint": "/volumes/data/_data"}
+
+    with serving(tmp_path, answer) as libpod:
+        service = PodmanService(libpod.url)
+        assert service.image_id("localhost/lab/busybox:1") == "adb0"
+        assert service.network_exists("web")
+        assert service.volume_source("data") == Path("/volumes/data/_data")
+    assert [request.path for request in libpod.requests] == [
+        "images/localhost%2Flab%2Fbusybox%3A1/json",
+        "networks/web/json",
+        "volumes/data/json",
+    ]
+
+
+def test_images_networks_and_volumes_that_are_not_there(tmp_path: Path) -> None:
+    with podman(tmp_path, 404, MISSING) as (service, _):
+        assert service.image_id("nope") == ""
+        assert not service.network_exists("nope")
+        assert service.volume_source("nope") is None
