@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from kubernetes import client, config
+import yaml
+from kubernetes import client, config, watch
 
 from podman_checkpoint_operator.api.names import (
     API_VERSION,
@@ -22,6 +23,7 @@ from podman_checkpoint_operator.api.names import (
     VERSION,
     Resource,
 )
+from tests import specs
 from tests.lab import images, paths
 from tests.lab.inventory import Host
 from tests.lab.kubectl import kubectl
@@ -29,7 +31,7 @@ from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 PATIENCE_SECONDS: Final = 120.0
 """How long a test waits for anything before it fails; a machine under load is slow."""
@@ -246,9 +248,31 @@ class Bench:
 
     def apply(self, manifest: Mapping[str, Any]) -> Object:
         """Apply one manifest in the test's namespace, as a user does."""
-        metadata = {**manifest["metadata"], "namespace": self.prefix}
-        kubectl("apply", "--filename=-", stdin=json.dumps({**manifest, "metadata": metadata}))
-        return self.object(manifest["kind"], metadata["name"])
+        return self.apply_all([manifest])[0]
+
+    def apply_all(self, manifests: Sequence[Mapping[str, Any]]) -> list[Object]:
+        """Apply manifests at once, in their order."""
+        items = [
+            {**each, "metadata": {**each["metadata"], "namespace": self.prefix}}
+            for each in manifests
+        ]
+        file = {"apiVersion": "v1", "kind": "List", "items": items}
+        kubectl("apply", "--filename=-", stdin=json.dumps(file))
+        return [self.object(each["kind"], each["metadata"]["name"]) for each in items]
+
+    def history(self, kind: str) -> list[dict[str, Any]]:
+        """Return every state that resources of a kind have had, in order.
+
+        They are what anybody sees who has watched from the beginning.
+        """
+        namespace: Any = _core().read_namespace(self.prefix)
+        events: Iterable[Any] = watch.Watch().stream(
+            _custom_objects().list_namespaced_custom_object,
+            *(GROUP, VERSION, self.prefix, KINDS[kind].plural),
+            resource_version=namespace.metadata.resource_version,
+            timeout_seconds=1,
+        )
+        return [event["object"] for event in events]
 
     def object(self, kind: str, name: str) -> Object:
         """Return a resource of the test's namespace, whether or not it is there."""
@@ -280,6 +304,14 @@ def restore(
     return _manifest(
         RESTORES.kind, resource, {"nodeName": host.name, "source": dict(source), **spec}
     )
+
+
+def sample(path: str, *, container: str) -> dict[str, Any]:
+    """Return a sample manifest, about another container than the one that it names."""
+    manifest: dict[str, Any] = yaml.safe_load((specs.SAMPLES / path).read_text())
+    if "containerRef" in manifest["spec"]:
+        manifest["spec"]["containerRef"] = {"name": container}
+    return manifest
 
 
 def condition(status: Mapping[str, Any], type_: str) -> dict[str, Any]:
