@@ -45,7 +45,7 @@ lab-down: ## Remove the lab and everything in it
 	@./lab down
 
 bench: setup ## Measure what docs/benchmarks.md reports
-	@$(python) -m tests.bench
+	@PYTHONPATH=operator $(python) -m tests.bench $(args)
 
 docs: setup ## Write docs/reasons.md anew, from the vocabulary and the failure catalogue
 	@PYTHONPATH=operator $(python) -m tests.unit.criu.reasons_page

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from ..api.names import CHECKPOINTS, RESTORES
+from ..host.ghost_limits import GhostLimits
 from ..host.machine import LocalMachine
 from ..reconcilers.journal import Entry, Journal
 from ..reconcilers.operation import StatusUnwritable
@@ -15,12 +16,15 @@ from .api_server import ApiServer
 logger = logging.getLogger(__name__)
 
 
-def recover(journal: Journal, machine: LocalMachine, api_server: ApiServer) -> None:
+def recover(
+    journal: Journal, machine: LocalMachine, limits: GhostLimits, api_server: ApiServer
+) -> None:
     """Thaw what an earlier agent had frozen, and drop operations whose resource was deleted.
 
     The others go on when the watch brings their resources.
     """
     machine.sweep()
+    limits.recover()
     for entry in journal.entries():
         if entry.data.get("cgroup"):
             machine.thaw(Path(entry.data["cgroup"]))

@@ -79,7 +79,7 @@ async def _run(settings: Settings) -> None:
         ),
     )
     # Before anything else: no container stays frozen because an agent died.
-    await asyncio.to_thread(recover, journal, machine, api_server)
+    await asyncio.to_thread(recover, journal, machine, limits, api_server)
     registry = kopf.OperatorRegistry()
     register(registry, handled)
     _register_lifecycle(registry, operations, podman)

@@ -74,9 +74,8 @@ def _add_ghost(ghosts: dict[tuple[int, int], OpenFile], link: Path, path: str) -
     with suppress(OSError):
         status = link.stat()
         if stat.S_ISREG(status.st_mode) and not status.st_nlink:
-            # CRIU compares allocated blocks (apparent size before 4.0); the larger serves both.
-            size = max(status.st_size, status.st_blocks * 512)
-            ghosts[status.st_dev, status.st_ino] = OpenFile(path, size)
+            # CRIU compares the space that a file occupies, since 3.18: holes do not count.
+            ghosts[status.st_dev, status.st_ino] = OpenFile(path, status.st_blocks * 512)
 
 
 def _resident(process: Path) -> int:

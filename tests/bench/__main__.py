@@ -1,0 +1,121 @@
+"""All measurements, one after the other; prints the table of ``docs/benchmarks.md``."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tests import bench
+from tests.e2e.support import Bench, Container, clear_host, make_namespace, remove_namespace
+from tests.lab import inventory, lifecycle
+from tests.lab.inventory import Host
+
+HOST: Final = "host-a"
+FIND_AGENT: Final = "pgrep --oldest --full podman_checkpoint_operator.cli.main"
+IDLE_SECONDS: Final = 30
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement: the median of the product's figures, of the peer's, and of the ratios."""
+
+    what: str
+    ours: float
+    peer: float
+    ratio: float
+    aim: str
+
+    def __str__(self) -> str:
+        """A row of the table."""
+        ratio = f"{self.ratio:.2f}" if self.peer else "-"
+        peer = f"{self.peer:.2f}" if self.peer else "-"
+        return f"| {self.what} | {self.ours:.2f} | {peer} | {ratio} | {self.aim} |"
+
+
+def main() -> int:
+    """Measure everything; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=bench.__doc__)
+    parser.add_argument("--pairs", type=int, default=10, help="pairs of each kind (10)")
+    pairs = parser.parse_args().pairs
+    lifecycle.up()
+    host, work = inventory.host(HOST), Bench()
+    make_namespace(work.prefix)
+    try:
+        rows = [idle_memory(host), in_place(work, pairs), live(work, pairs)]
+    finally:
+        remove_namespace(work.prefix)
+        clear_host(host, work.prefix)
+    print("| what | ours | peer | ours / peer | aim |\n|---|---|---|---|---|")
+    print(*rows, sep="\n")
+    return 0
+
+
+def idle_memory(host: Host) -> Row:
+    """Resident memory of an agent that has nothing to do."""
+    host.agent_kill()
+    host.agent_start()
+    time.sleep(IDLE_SECONDS)
+    status = host.exec("sh", "-c", f"cat /proc/$({FIND_AGENT})/status").stdout
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return Row("resident memory of an idle agent, MiB", int(line.split()[1]) / 1024, 0, 0, "≤ 80")
+
+
+def in_place(work: Bench, pairs: int) -> Row:
+    """A small container is checkpointed in place: by a resource, and by Podman's command line."""
+
+    def ours(container: Container) -> None:
+        work.checkpoint(container, container.name).wait_ready()
+
+    def peer(container: Container) -> None:
+        container.host.exec("podman", "container", "checkpoint", container.name)
+
+    return _by_turns(
+        "in-place checkpoint of a small container, s", "≤ 1.3", work, pairs, ours, peer
+    )
+
+
+def live(work: Bench, pairs: int) -> Row:
+    """A small container is archived and runs on: by a resource, and by Podman's own export."""
+
+    def ours(container: Container) -> None:
+        work.checkpoint(container, container.name, leaveRunning=True, archive={}).wait_ready()
+
+    def peer(container: Container) -> None:
+        file = f"--export=/var/tmp/{container.name}.tar.zst"
+        container.host.exec(
+            "podman", "container", "checkpoint", "--leave-running", file, container.name
+        )
+
+    return _by_turns("live archive of a small container, s", "", work, pairs, ours, peer)
+
+
+def _by_turns(
+    what: str,
+    aim: str,
+    work: Bench,
+    pairs: int,
+    ours: Callable[[Container], None],
+    peer: Callable[[Container], None],
+) -> Row:
+    times: tuple[list[float], list[float]] = ([], [])
+    host = inventory.host(HOST)
+    # The first pair warms both up.
+    for number in range(pairs + 1):
+        for run, taken in zip((ours, peer), times, strict=True):
+            container = work.count(host, suffix=f"{what.split()[0]}-{run.__name__}-{number}")
+            started = time.perf_counter()
+            run(container)
+            taken.append(time.perf_counter() - started)
+            container.remove()
+    mine, theirs = (taken[1:] for taken in times)
+    ratio = statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
+    return Row(what, statistics.median(mine), statistics.median(theirs), ratio, aim)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
