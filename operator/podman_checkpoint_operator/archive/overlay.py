@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from ..api.reasons import Cause
 from . import xattrs
 from .entries import ROOT, Entry
-from .errors import ArchiveError, display
+from .errors import ArchiveError
 from .layers import Node, Stack
 
 if TYPE_CHECKING:
@@ -105,11 +105,7 @@ class _Comparison:
         """List one path and what is below it; ``image`` is what Podman will find there."""
         if name in MADE_BY_PODMAN and not merged.is_directory:
             return
-        if stat.S_ISSOCK(merged.status.st_mode):
-            # A tar cannot hold a socket, and CRIU makes it anew when it restores its owner.
-            if image is not None:
-                yield from _deletion(name, image)
-        elif not merged.is_directory:
+        if not merged.is_directory:
             yield Entry(name, merged.path, merged.content)
         elif image is not None and self._continues(name, merged, image):
             yield Entry(name, merged.path)
@@ -129,13 +125,13 @@ class _Comparison:
 
     def _deleted(self, merged: Node, image: Node) -> Iterator[bytes]:
         for name in self._upper_names(merged):
-            if self._merged.child(merged, name) is None and self._image.child(image, name):
+            if self._now(merged, name) is None and self._image.child(image, name):
                 yield name
 
     def _changed_children(self, prefix: bytes, merged: Node, image: Node) -> Iterator[Change]:
         for child in self._upper_names(merged):
             name = prefix + child
-            now, before = self._merged.child(merged, child), self._image.child(image, child)
+            now, before = self._now(merged, child), self._image.child(image, child)
             if now is not None:
                 yield from self._node(name, now, before)
             elif before is not None and name not in MADE_BY_PODMAN:
@@ -143,8 +139,16 @@ class _Comparison:
 
     def _all_children(self, prefix: bytes, merged: Node) -> Iterator[Change]:
         for child in self._merged.names(merged):
-            if (now := self._merged.child(merged, child)) is not None:
+            if (now := self._now(merged, child)) is not None:
                 yield from self._node(prefix + child, now, None)
+
+    def _now(self, merged: Node, name: bytes) -> Node | None:
+        """Return what of a directory goes into the archive.
+
+        A tar cannot hold a socket, and CRIU makes it anew when it restores its owner.
+        """
+        node = self._merged.child(merged, name)
+        return None if node is None or stat.S_ISSOCK(node.status.st_mode) else node
 
     def _upper_names(self, merged: Node) -> list[bytes]:
         top = merged.places[0]
@@ -154,14 +158,7 @@ class _Comparison:
 def _deletion(name: bytes, image: Node) -> Iterator[Change]:
     if stat.S_ISLNK(image.status.st_mode):
         yield Entry(name, None)
-    try:
-        yield Deletion("/" + name.decode())
-    except UnicodeDecodeError:
-        raise ArchiveError(
-            Cause.UNSUPPORTED_FILE,
-            f"A socket took the place of {display(name)}, which is not UTF-8; "
-            "a checkpoint archive cannot say so",
-        ) from None
+    yield Deletion("/" + name.decode())
 
 
 def _undecodable(name: bytes) -> bool:

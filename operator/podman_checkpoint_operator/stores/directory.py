@@ -14,7 +14,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from ..api.reasons import Cause
 from .errors import StoreError, from_os_error
@@ -22,6 +22,7 @@ from .errors import StoreError, from_os_error
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SCHEME: Final = "file://"
 _COMPONENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MAX_COMPONENT: Final = 255 - len("..partial")
 _NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -76,7 +77,7 @@ class DirectoryStore:
         Raises:
             StoreError: The name is not valid.
         """
-        return f"file://{quote(str(self.root.joinpath(*_components(name))))}"
+        return f"{_SCHEME}{quote(str(self.root.joinpath(*_components(name))))}"
 
     def exists(self, name: str) -> bool:
         """Tell whether a complete archive has this name."""
@@ -190,11 +191,10 @@ class DirectoryStore:
 
     def _confined(self, uri: str) -> Path:
         """Return the agent's path for a URI, having made sure that it lies in the store."""
-        parts = urlsplit(uri)
-        if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-            raise _outside(uri, "only file:/// URIs are in a directory store")
-        path = Path(unquote(parts.path))
-        if not path.is_relative_to(self.root) or ".." in path.parts or "\0" in parts.path:
+        if not uri.startswith(_SCHEME):
+            raise _outside(uri, f"only {_SCHEME} URIs are in a directory store")
+        path = Path(unquote(uri.removeprefix(_SCHEME), errors="surrogateescape"))
+        if not path.is_relative_to(self.root) or ".." in path.parts or "\0" in str(path):
             raise _outside(uri, f"the store is {self.root}")
         below = path.relative_to(self.root).parts
         if not below:

@@ -1,0 +1,198 @@
+"""An archive has Podman's members in a good order, the right sizes and digest, and nothing staged.
+
+Python's own tar and compression readers check the format; that Podman takes it is for the lab.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from backports import zstd
+from hypothesis import given, settings
+
+from podman_checkpoint_operator.api.common import Compression
+from podman_checkpoint_operator.api.reasons import Cause
+from podman_checkpoint_operator.archive.capture import capture_tree
+from podman_checkpoint_operator.archive.errors import ArchiveError
+from podman_checkpoint_operator.archive.writer import ArchiveSources, plain_size, write_archive
+from tests.unit.archive.checkpoints import PAGES, archive, make_sources, minimal
+from tests.unit.archive.podman_import import unpack
+from tests.unit.archive.trees import Step, hard_links, look, steps
+
+DECOMPRESS: dict[Compression, Callable[[bytes], bytes]] = {
+    Compression.ZSTD: zstd.decompress,
+    Compression.GZIP: gzip.decompress,
+    Compression.NONE: bytes,
+}
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> ArchiveSources:
+    return make_sources(tmp_path)
+
+
+def members(content: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        read = {}
+        for member in tar:
+            file = tar.extractfile(member)
+            read[member.name] = file.read() if file else b""
+        return read
+
+
+def test_members_come_in_order_metadata_first(sources: ArchiveSources) -> None:
+    content, _ = archive(sources)
+    assert list(members(content)) == [
+        "podman-checkpoint.dev.json",
+        "config.dump",
+        "spec.dump",
+        "network.status",
+        "stats-dump",
+        "devshm-checkpoint.tar",
+        "ctr.log",
+        "artifacts",
+        "checkpoint",
+        "checkpoint/inventory.img",
+        "checkpoint/pages-1.img",
+        "rootfs-diff.tar",
+        "deleted.files",
+        "volumes",
+        "volumes/data.tar",
+    ]
+
+
+def test_contents_arrive(sources: ArchiveSources, tmp_path: Path) -> None:
+    os.mknod(tmp_path / "upper/gone", 0o020000, 0)
+    (tmp_path / "lower/gone").write_text("image")
+
+    read = members(archive(sources)[0])
+
+    assert read["checkpoint/pages-1.img"] == PAGES
+    assert json.loads(read["deleted.files"]) == ["/gone"]
+    assert members(read["rootfs-diff.tar"]) == {"state": b"container"}
+    assert members(read["volumes/data.tar"]) == {"": b"", "table": b"rows"}
+
+
+def test_only_the_required_sources(sources: ArchiveSources) -> None:
+    content, _ = archive(minimal(sources))
+    assert list(members(content)) == [
+        "config.dump",
+        "spec.dump",
+        "checkpoint",
+        "checkpoint/inventory.img",
+        "checkpoint/pages-1.img",
+    ]
+
+
+def test_members_are_private_to_root(sources: ArchiveSources) -> None:
+    content, _ = archive(sources)
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        for member in tar:
+            assert member.mode == (0o700 if member.isdir() else 0o600)
+            assert (member.uid, member.gid) == (0, 0)
+
+
+@pytest.mark.parametrize("compression", Compression)
+def test_digest_and_sizes_are_those_of_the_output(
+    sources: ArchiveSources, compression: Compression
+) -> None:
+    content, written = archive(sources, compression)
+    plain = DECOMPRESS[compression](content)
+
+    assert written.size_bytes == len(content)
+    assert written.digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert written.plain_bytes == len(plain) == plain_size(sources)
+    assert "checkpoint/pages-1.img" in members(plain)
+
+
+def test_same_sources_make_the_same_tar(sources: ArchiveSources) -> None:
+    assert archive(sources)[0] == archive(sources)[0]
+
+
+def test_progress_can_cancel(sources: ArchiveSources) -> None:
+    seen: list[int] = []
+
+    def progress(plain_bytes: int) -> None:
+        seen.append(plain_bytes)
+        if plain_bytes > 100_000:
+            raise KeyboardInterrupt
+
+    out = io.BytesIO()
+    with pytest.raises(KeyboardInterrupt):
+        write_archive(sources, out, compression=Compression.NONE, progress=progress)
+    assert seen == sorted(seen)
+    assert len(out.getvalue()) == seen[-1]
+
+
+@pytest.mark.parametrize("change", [b"", b"2024 stdout F more\n" * 10_000])
+def test_log_that_changes_meanwhile_does_no_harm(sources: ArchiveSources, change: bytes) -> None:
+    assert sources.log is not None
+    log = sources.log
+    before = log.stat().st_size
+
+    def rotate(_: int) -> None:
+        log.write_bytes(change)
+
+    out = io.BytesIO()
+    # The container logs again as soon as the first byte of the archive is written.
+    write_archive(sources, out, compression=Compression.NONE, progress=rotate)
+    assert len(members(out.getvalue())["ctr.log"]) in (before, len(change))
+
+
+def test_shrinking_source_is_an_error(sources: ArchiveSources) -> None:
+    pages = sources.checkpoint_dir / "pages-1.img"
+
+    def shrink(plain_bytes: int) -> None:
+        if plain_bytes > 50_000:
+            os.truncate(pages, 2_000)
+
+    pages.write_bytes(bytes(4 << 20))
+    with pytest.raises(ArchiveError, match=r"pages-1\.img lost \d+ of 4194304 bytes"):
+        write_archive(sources, io.BytesIO(), compression=Compression.NONE, progress=shrink)
+
+
+def test_missing_source_is_explained(sources: ArchiveSources) -> None:
+    with pytest.raises(ArchiveError, match=r"Cannot read .*no-such: No such file"):
+        archive(replace(sources, config_dump=sources.config_dump.with_name("no-such")))
+
+
+def test_symlink_among_the_images_is_refused(sources: ArchiveSources) -> None:
+    (sources.checkpoint_dir / "parent").symlink_to("../pre-checkpoint")
+    with pytest.raises(ArchiveError, match="neither a file nor a directory") as caught:
+        archive(sources)
+    assert caught.value.cause is Cause.UNSUPPORTED_FILE
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps())
+def test_any_volume_survives_capture_archive_and_import(actions: list[Step]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        sources = make_sources(directory)
+        volume, stage, restored = (directory / n for n in ("volume", "stage", "restored"))
+        volume.chmod(0o1770)
+        for step in actions:
+            step.run(volume)
+
+        capture_tree(volume, stage)
+        content, _ = archive(replace(sources, volumes={"data": stage}))
+        restored.mkdir()
+        unpack(members(content)["volumes/data.tar"], restored)
+
+        assert look(restored) == look(volume, sockets=False)
+        files_only = {group for group in hard_links(volume) if not _sockets(volume, group)}
+        assert hard_links(restored) == files_only
+
+
+def _sockets(root: Path, group: frozenset[str]) -> bool:
+    return any((root / name).is_socket() for name in group)
