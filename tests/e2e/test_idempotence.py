@@ -1,4 +1,4 @@
-"""One resource is one operation, whether applied again or created anew; archives that go with it."""
+"""One resource is one operation: applied again, created anew; and deleted, with its archive."""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ def test_a_restore_without_the_option_says_so(
 
     status = bench.restore(host_a, saved, "wrong").wait_failed("TCPEstablished")
     assert "spec.tcpEstablished: true" in status["diagnosis"]["remedy"]
+    assert condition(status, "PreflightPassed")["status"] == "False"
 
-    # What was saved is still there.
+    # Nothing was begun that would be in the way of this.
     bench.restore(host_a, saved, "right", tcpEstablished=True).wait_ready()
     assert client.ask("after") == "2 after"

@@ -176,6 +176,7 @@ def _manifest(verified: Verified) -> Manifest:
         pod=metadata.pod,
         architecture=metadata.architecture,
         file_locks=verified.file_locks,
+        connections=verified.connections,
     )
 
 

@@ -29,3 +29,9 @@ REQUIRED: Final = (CONFIG, SPEC, f"{CHECKPOINT}/inventory.img")
 
 FILE_LOCKS: Final = f"{CHECKPOINT}/filelocks.img"
 """There only if the processes held file locks."""
+
+CONNECTIONS: Final = f"{CHECKPOINT}/tcp-stream-*.img"
+"""One for each established TCP connection."""
+
+HINTS: Final = (FILE_LOCKS, CONNECTIONS)
+"""Shell patterns of members that tell which options a restore needs."""

@@ -43,6 +43,8 @@ class Verified:
     compression: Compression
     file_locks: bool
     """Whether its processes held file locks."""
+    connections: bool
+    """Whether its processes had established TCP connections."""
 
 
 def verify(
@@ -109,7 +111,7 @@ class PlainTar:
         self._progress = progress
         self._file = _opened(path)
         self._hash = hashlib.sha256()
-        self._walk = TarWalk(keep=members.METADATA, expect=(*members.REQUIRED, members.FILE_LOCKS))
+        self._walk = TarWalk(keep=members.METADATA, expect=(*members.REQUIRED, *members.HINTS))
         self._compression = Compression.NONE
         self._stored_bytes = 0
         self._plain_bytes = 0
@@ -159,6 +161,7 @@ class PlainTar:
             digest=self._digest(),
             compression=self._compression,
             file_locks=members.FILE_LOCKS in self._walk.met,
+            connections=members.CONNECTIONS in self._walk.met,
         )
 
     def _stored(self) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ is trusted: only bounded amounts are kept in memory, whatever sizes it claims.
 from __future__ import annotations
 
 import tarfile
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from ..api.reasons import Cause
@@ -42,11 +43,11 @@ class TarWalk:
 
     Args:
         keep: Names of the members whose content is kept.
-        expect: Names of members to look out for.
+        expect: Shell patterns of members to look out for.
 
     Attributes:
         kept: Content of the members asked for, complete ones only.
-        met: Which of ``expect`` were there.
+        met: Which of ``expect`` a member has matched.
         current: Name of the member that the walk has reached.
         ended: The end marker was seen.
     """
@@ -160,8 +161,7 @@ class TarWalk:
         elif info.type not in _FILES:
             raise corrupt(f"member {name!r} is of a kind that Podman does not know")
         self.current = name
-        if name in self._expect:
-            self.met.add(name)
+        self.met.update(pattern for pattern in self._expect if fnmatchcase(name, pattern))
         self._content, self._padding = size, padding(size)
         if name in self._keep:
             if size > MAX_KEPT:

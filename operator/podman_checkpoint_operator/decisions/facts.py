@@ -129,6 +129,8 @@ class StoredCheckpoint:
     taken_at: datetime
     file_locks: bool = False
     """Whether its processes held file locks."""
+    connections: bool = False
+    """Whether its processes had established TCP connections."""
 
 
 @dataclass(frozen=True)

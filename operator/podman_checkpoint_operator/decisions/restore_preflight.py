@@ -119,6 +119,25 @@ def file_lock_checks(*, saved: bool, wanted: bool) -> Iterator[Check]:
         yield passed("FileLocks", "in the checkpoint" if saved else "none in the checkpoint")
 
 
+def connection_checks(*, saved: bool, wanted: bool) -> Iterator[Check]:
+    """Checks that CRIU is told what to do with connections; refused late, their ports stay taken.
+
+    Args:
+        saved: the state holds established connections.
+        wanted: the spec says whether to keep or to close them.
+    """
+    if saved and not wanted:
+        yield failed(
+            "TCPConnections",
+            "the container had established TCP connections, which the restore is not told to keep",
+            Cause.TCP_ESTABLISHED,
+            "Set spec.tcpEstablished: true, as in the checkpoint; or, to close them instead,"
+            " spec.tcpClose: true (Podman 5.7 or newer)",
+        )
+    else:
+        yield passed("TCPConnections", "in the checkpoint" if saved else "none in the checkpoint")
+
+
 def archive_checks(saved: Saved, host: Host, *, pod: str) -> Iterator[Check]:
     """Checks that the host can run what the archive holds."""
     if saved.architecture and saved.architecture != host.architecture:

@@ -133,6 +133,7 @@ class LocalMachine:
             complete=log is None or criu_log.finished(log),
             taken_at=taken_at,
             file_locks=(images / "filelocks.img").exists(),
+            connections=any(images.glob("tcp-stream-*.img")),
         )
 
     def clear_export_leftovers(self, bundle: Path) -> None:

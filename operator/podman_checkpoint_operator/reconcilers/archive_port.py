@@ -59,6 +59,8 @@ class Manifest:
     """Empty where the archive does not tell."""
     file_locks: bool = False
     """Whether its processes held file locks."""
+    connections: bool = False
+    """Whether its processes had established TCP connections."""
 
 
 class Archives(Protocol):

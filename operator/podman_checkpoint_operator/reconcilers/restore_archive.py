@@ -103,6 +103,10 @@ class ArchiveRestore:
             *preflight.option_checks(host, tcp_close=self._spec.tcp_close),
             *preflight.archive_checks(description, host, pod=self._spec.pod),
             *preflight.file_lock_checks(saved=manifest.file_locks, wanted=self._spec.file_locks),
+            *preflight.connection_checks(
+                saved=manifest.connections,
+                wanted=self._spec.tcp_established or self._spec.tcp_close,
+            ),
         ]
         if self._spec.existing_container is ExistingContainer.REPLACE:
             replacement.plan(target)

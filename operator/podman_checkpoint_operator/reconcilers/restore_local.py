@@ -70,6 +70,10 @@ class LocalRestore:
                 *preflight.file_lock_checks(
                     saved=stored is not None and stored.file_locks, wanted=self._spec.file_locks
                 ),
+                *preflight.connection_checks(
+                    saved=stored is not None and stored.connections,
+                    wanted=self._spec.tcp_established or self._spec.tcp_close,
+                ),
                 *preflight.mount_source_checks(
                     self._machine.missing(container.mount_sources),
                     self._machine.symlinked_sources(container),

@@ -18,6 +18,7 @@ from podman_checkpoint_operator.decisions.restore_preflight import (
     Saved,
     archive_checks,
     conflict_checks,
+    connection_checks,
     file_lock_checks,
     local_checks,
     option_checks,
@@ -50,6 +51,15 @@ def causes(checks: Iterable[Check]) -> list[Cause]:
 def test_saved_file_locks_need_their_option(saved: bool, wanted: bool, refused: bool) -> None:
     expected = [Cause.FILE_LOCKS] if refused else []
     assert causes(file_lock_checks(saved=saved, wanted=wanted)) == expected
+
+
+@pytest.mark.parametrize(
+    ("saved", "wanted", "refused"),
+    [(True, False, True), (True, True, False), (False, False, False), (False, True, False)],
+)
+def test_saved_connections_need_their_option(saved: bool, wanted: bool, refused: bool) -> None:
+    expected = [Cause.TCP_ESTABLISHED] if refused else []
+    assert causes(connection_checks(saved=saved, wanted=wanted)) == expected
 
 
 def test_nothing_stands_in_the_way_of_the_same_container_elsewhere() -> None:
