@@ -1,0 +1,38 @@
+"""What the handlers hand resources to, when a test wants to see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from podman_checkpoint_operator.reconcilers.operation import Operation, Resource
+from podman_checkpoint_operator.reconcilers.queue import Operations, Reconciler
+
+
+class NoReconciler:
+    """Is never called: the operations are recorded only."""
+
+    def identify(self, resource: Resource) -> str:
+        raise NotImplementedError
+
+    def run(self, operation: Operation) -> None:
+        raise NotImplementedError
+
+    def discard(self, resource: Resource) -> None:
+        raise NotImplementedError
+
+
+class RecordingOperations(Operations):
+    """Keeps what it is handed, and does what a test says when it is to discard."""
+
+    def __init__(self, discard: Callable[[], Any] = lambda: None) -> None:
+        self.ensured: list[tuple[Resource, Reconciler]] = []
+        self.discarded: list[Resource] = []
+        self._do_discard = discard
+
+    def ensure(self, resource: Resource, reconciler: Reconciler) -> None:
+        self.ensured.append((resource, reconciler))
+
+    async def discard(self, resource: Resource, reconciler: Reconciler) -> None:
+        self.discarded.append(resource)
+        self._do_discard()
