@@ -13,7 +13,7 @@ from typing import Final
 from ..api.common import Compression
 from ..archive import members
 from ..archive.capture import capture_tree
-from ..archive.errors import ArchiveError
+from ..archive.errors import ArchiveError, from_os_error
 from ..archive.overlay import RootfsDiff
 from ..archive.reader import Verified, open_plain, verify
 from ..archive.writer import ArchiveSources, write_archive
@@ -46,7 +46,9 @@ class CheckpointArchives:
         self._root = host_root
 
     def location(self) -> Path:
-        """Return the store's directory."""
+        """Return the store's directory, which can be written to."""
+        with _explained():
+            self._store.require_usable()
         return self._store.root
 
     def capture(self, source: Contents, stage: Path) -> Contents:
@@ -186,3 +188,6 @@ def _explained() -> Iterator[None]:
         yield
     except (ArchiveError, StoreError) as error:
         raise OperationFailed(error.cause, str(error), error.remedy) from error
+    except OSError as error:
+        found = from_os_error(error, "capture the container's files")
+        raise OperationFailed(found.cause, str(found), found.remedy) from error

@@ -20,6 +20,7 @@ from ..api.names import (
 )
 from ..decisions.facts import Host
 from ..handlers import Handled, register
+from ..host.files import below
 from ..host.ghost_limits import GhostLimits
 from ..host.journal import DirectoryJournal
 from ..host.machine import LocalMachine
@@ -32,7 +33,7 @@ from ..stores.directory import DirectoryStore
 from .api_server import ApiServer
 from .archives import CheckpointArchives
 from .recover import recover
-from .settings import Settings
+from .settings import DEFAULT_ARCHIVE_DIR, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ async def _run(settings: Settings) -> None:
         DirectoryStore(settings.archive_dir, settings.host_root), settings.host_root
     )
     journal = DirectoryJournal(settings.state_dir / "operations")
+    if settings.archive_dir == DEFAULT_ARCHIVE_DIR:
+        below(settings.host_root, DEFAULT_ARCHIVE_DIR).mkdir(0o700, parents=True, exist_ok=True)
     api_server = ApiServer()
     limits = GhostLimits(settings.host_root, host=machine.host)
     operations = Operations(

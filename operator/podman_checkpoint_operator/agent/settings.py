@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_ARCHIVE_DIR: Final = Path("/var/lib/podman-checkpoint/archives")
 
 
 class Settings(BaseSettings):
@@ -29,8 +31,9 @@ class Settings(BaseSettings):
     state_dir: Path = Path("/var/lib/podman-checkpoint/state")
     """Where the journal of operations is kept; on a disk, so that it outlives a reboot."""
 
-    archive_dir: Path = Path("/var/lib/podman-checkpoint/archives")
-    """The default store: a directory, or the mount point of a shared file system."""
+    archive_dir: Path = DEFAULT_ARCHIVE_DIR
+    """The default store: a directory, or the mount point of a shared file system. It must exist,
+    but for the default, which is made."""
 
     max_operations: int = Field(default=2, ge=1, le=64)
     """How many checkpoints and restores run at the same time on this host."""

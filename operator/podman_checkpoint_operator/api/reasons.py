@@ -140,6 +140,7 @@ class Cause(StrEnum):
     """Podman runs without root's privileges, and CRIU cannot do without."""
     UNSUPPORTED_STORAGE_DRIVER = "UnsupportedStorageDriver"
     """The container's files are in a storage driver that the agent cannot capture."""
+    STORE_UNAVAILABLE = "StoreUnavailable"
     NO_SPACE = "NoSpace"
     """A file system of the host or the store has too little room."""
     NO_MEMORY = "NoMemory"

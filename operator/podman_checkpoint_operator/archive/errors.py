@@ -41,7 +41,9 @@ def from_os_error(error: OSError, doing: str) -> ArchiveError:
         return ArchiveError(
             Cause.PERMISSION_DENIED, message, remedy="The agent must run as root on the host."
         )
-    return ArchiveError(Cause.UNKNOWN, message)
+    return ArchiveError(
+        Cause.UNKNOWN, message, remedy="Look at this file system on the host: `df`, `dmesg`."
+    )
 
 
 def display(path: str | bytes | os.PathLike[str] | int) -> str:

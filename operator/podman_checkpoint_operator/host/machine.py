@@ -177,8 +177,8 @@ class LocalMachine:
         files.remove_tree(self._seen(self.stage(uid)))
 
     def _stages(self) -> Path:
-        # Beside Podman's store: captures are renamed and reflinked from there.
-        return self.host().graph_root.parent / "podman-checkpoint"
+        # In Podman's store, which may be a mount point: captures are renamed and reflinked from it.
+        return self.host().graph_root / "podman-checkpoint"
 
     def _seen(self, path: Path) -> Path:
         return files.below(self._root, path)

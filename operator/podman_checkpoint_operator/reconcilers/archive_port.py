@@ -84,7 +84,7 @@ class Archives(Protocol):
         """Remove what a write that was killed has left under this name."""
 
     def location(self) -> Path:
-        """Return the store's directory."""
+        """Return the store's directory, which can be written to."""
 
     def verify(self, uri: str, digest: str) -> Manifest:
         """Read an archive from end to end, and return what it says of its container."""

@@ -183,8 +183,12 @@ class Operation:
             ConditionType.PREFLIGHT_PASSED,
             ConditionStatus.TRUE,
             Reason.PREFLIGHT_PASSED,
-            f"{len(checks)} checks, nothing stands in the way",
+            _summary(checks),
         )
+
+    def is_late(self) -> bool:
+        """Whether the time of ``spec.timeoutSeconds`` is over."""
+        return time.monotonic() >= self._deadline
 
     def remaining(self) -> float:
         """Return the seconds left of ``spec.timeoutSeconds``.
@@ -283,6 +287,12 @@ class Operation:
 
     def _fields(self) -> dict[str, str]:
         return {"resource": self.resource.key, "uid": self.resource.uid}
+
+
+def _summary(checks: list[Check]) -> str:
+    warnings = [check.name for check in checks if check.result == "Warn"]
+    warned = f" but see {', '.join(warnings)} in status.preflight" if warnings else ""
+    return f"{len(checks)} checks, nothing stands in the way{warned}"
 
 
 def _diagnosis(failure: OperationFailed) -> dict[str, str]:

@@ -181,13 +181,14 @@ class Operations:
             " socket with PODMAN_CHECKPOINT_PODMAN_URL"
         )
         failure = OperationFailed(Cause.PODMAN_UNREACHABLE, str(error), remedy)
-        try:
-            operation.remaining()
-        except OperationFailed:
+        if not operation.is_late():
+            await self._in(
+                self._lookers, lambda: operation.wait(Reason.WAITING_FOR_PODMAN, failure)
+            )
+            await self._pause(operation)
+        if operation.is_late():
             await self._until_told(operation, lambda: operation.fail(failure))
             return False
-        await self._in(self._lookers, lambda: operation.wait(Reason.WAITING_FOR_PODMAN, failure))
-        await self._pause(operation)
         return True
 
     async def _until_told(self, operation: Operation, report: Callable[[], None]) -> None:

@@ -111,11 +111,16 @@ class RestoreReconciler:
             node_name=self._tools.node_name,
             in_place=not spec.name and self._left_here(checkpoint),
         )
-        if isinstance(state, NotYet):
-            operation.progress(Reason.WAITING_FOR_CHECKPOINT, state.message)
-            operation.remaining()
-            raise WaitForCheckpoint(state.message)
-        return state
+        if not isinstance(state, NotYet):
+            return state
+        if operation.is_late():
+            raise OperationFailed(
+                Cause.CHECKPOINT_NOT_FOUND if checkpoint is None else Cause.TIMED_OUT,
+                f"{state.message}, and timeoutSeconds ({spec.timeout_seconds} s) is over",
+                f"See that ContainerCheckpoint {name} is Ready, and create the restore anew",
+            )
+        operation.progress(Reason.WAITING_FOR_CHECKPOINT, state.message)
+        raise WaitForCheckpoint(state.message)
 
     def _left_here(self, checkpoint: Mapping[str, Any] | None) -> bool:
         """Whether the checkpoint stopped a container that is still on this host."""

@@ -68,6 +68,28 @@ class DirectoryStore:
     root: Path
     host_root: Path = Path("/")
 
+    def require_usable(self) -> None:
+        """Check that archives can be written here.
+
+        The directory is never made: one that is missing may be a file system that is not mounted.
+
+        Raises:
+            StoreError: It is not there, is no directory, or is not writable.
+        """
+        path = self.host_root / self.root.relative_to("/")
+        if not path.is_dir():
+            what = "is not a directory" if path.exists() else "does not exist"
+        elif not os.access(path, os.W_OK | os.X_OK):
+            what = "is not writable"
+        else:
+            return
+        raise StoreError(
+            Cause.STORE_UNAVAILABLE,
+            f"The archive directory {self.root} {what}",
+            remedy="Mount or create it on the host, or set PODMAN_CHECKPOINT_ARCHIVE_DIR of the "
+            "agent to a directory that it can write to.",
+        )
+
     def uri(self, name: str) -> str:
         """Return the URI of an archive, whether or not it exists.
 

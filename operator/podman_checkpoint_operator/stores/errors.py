@@ -46,4 +46,8 @@ def from_os_error(error: OSError, doing: str) -> StoreError:
             message,
             remedy="The archive directory must be writable for the agent, which runs as root.",
         )
-    return StoreError(Cause.UNKNOWN, message)
+    return StoreError(
+        Cause.UNKNOWN,
+        message,
+        remedy="Look at the file system of the archive directory on the host: `df`, `dmesg`.",
+    )
