@@ -141,6 +141,7 @@ class Cause(StrEnum):
     UNSUPPORTED_STORAGE_DRIVER = "UnsupportedStorageDriver"
     """The container's files are in a storage driver that the agent cannot capture."""
     STORE_UNAVAILABLE = "StoreUnavailable"
+    """The archive directory does not exist, or the agent cannot write to it."""
     NO_SPACE = "NoSpace"
     """A file system of the host or the store has too little room."""
     NO_MEMORY = "NoMemory"
