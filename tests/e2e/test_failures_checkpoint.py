@@ -145,11 +145,11 @@ def test_established_tcp(bench: Bench, host_a: Host) -> None:
 
     saved = bench.checkpoint(container, "with", tcpEstablished=True)
     saved.wait_ready()
-    # The restore needs the option as well, and says so in CRIU's words.
+    # The restore needs the option as well.
     require_failed(
         bench.restore(host_a, saved, "without"),
         "TCPEstablished",
-        evidence="Connected TCP socket in image",
+        evidence="established TCP connections",
         remedy="spec.tcpEstablished: true",
     )
     closing = bench.restore(host_a, saved, "closing", tcpClose=True)

@@ -149,6 +149,12 @@ def finished(text: str | bytes) -> bool:
     return parse(text).finished
 
 
+def left_running(text: str | bytes) -> bool:
+    """Return whether this log is of a dump after which CRIU let the processes go on."""
+    data = text.encode() if isinstance(text, str) else text
+    return re.search(rb"^\([0-9.]+\) Unfreezing tasks into 1$", data, re.MULTILINE) is not None
+
+
 def location(message: str, *, name: str = "dump.log") -> str | None:
     """Return the path of CRIU's log on the host, from Podman's error message.
 

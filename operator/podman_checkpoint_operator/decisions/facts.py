@@ -131,6 +131,8 @@ class StoredCheckpoint:
     """Whether its processes held file locks."""
     connections: bool = False
     """Whether its processes had established TCP connections."""
+    left_running: bool = False
+    """Whether the log, where it was kept, says that the processes went on after the dump."""
 
 
 @dataclass(frozen=True)

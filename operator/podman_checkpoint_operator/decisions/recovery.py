@@ -66,7 +66,11 @@ def is_stale(stored: StoredCheckpoint, container: Container) -> bool:
     checkpoints a moment after the images are complete.
     """
     latest_end = stored.taken_at + timedelta(seconds=30)
-    return container.started_at > stored.taken_at or container.finished_at > latest_end
+    return (
+        stored.left_running
+        or container.started_at > stored.taken_at
+        or container.finished_at > latest_end
+    )
 
 
 def began(at: float) -> datetime:

@@ -134,6 +134,7 @@ class LocalMachine:
             taken_at=taken_at,
             file_locks=(images / "filelocks.img").exists(),
             connections=any(images.glob("tcp-stream-*.img")),
+            left_running=log is not None and criu_log.left_running(log),
         )
 
     def clear_export_leftovers(self, bundle: Path) -> None:

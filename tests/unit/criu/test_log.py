@@ -184,3 +184,10 @@ def test_no_log_is_refused(text: bytes) -> None:
 @given(st.text(st.characters(), max_size=500))
 def test_no_text_is_refused(text: str) -> None:
     log.parse(text)
+
+
+def test_tells_whether_the_processes_went_on() -> None:
+    stopped = b"(00.421750) Unfreezing tasks into 2\n(00.421758) \tUnseizing 5986 into 2\n"
+    assert log.left_running(stopped.replace(b"into 2", b"into 1"))
+    assert not log.left_running(stopped)
+    assert not log.left_running("(00.1) Dumping path [/x (00.1) Unfreezing tasks into 1 ]\n")
