@@ -81,13 +81,23 @@ class VirtualHost:
             self._machine.power_off()
             self._boot(kernel)
 
+    @property
+    def kernel(self) -> str:
+        """``old`` or ``new``: the kernel that the host booted last, or boots first."""
+        try:
+            return self._kernel_choice.read_text()
+        except FileNotFoundError:
+            return "old"
+
+    @property
+    def _kernel_choice(self) -> Path:
+        return self.disk / "kernel"
+
     def _boot(self, kernel: str | None) -> None:
         image = vm_image()
         self._machine.prepare_disk(image)
-        choice = self.disk / "kernel"
-        if kernel is None:
-            kernel = choice.read_text() if choice.exists() else "old"
-        choice.write_text(kernel)
+        kernel = kernel or self.kernel
+        self._kernel_choice.write_text(kernel)
         self._machine.power_on(image, kernel)
 
     # Running things

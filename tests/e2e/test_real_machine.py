@@ -1,0 +1,140 @@
+"""What only a real machine shows: systemd, pure cgroup v2, crun, and a reboot into another kernel.
+
+Checked on ``host-v``: the freeze window with crun's inner cgroup; that the guard thaws although
+systemd ends everything of a killed agent's unit; the ghost limit in the file that this crun reads;
+and the article's order of steps, live archives and an export by hand before the reboot, which rolls
+files back where its leftovers are not removed. PostgreSQL does the same in ``make demo-reboot``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.support import Bench, Container, clear_host, make_namespace, remove_namespace
+from tests.lab import lifecycle
+from tests.lab.vm import VirtualHost
+from tests.lab.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.inventory import Host
+
+pytestmark = [pytest.mark.lab, pytest.mark.vm, pytest.mark.timeout(1800)]
+
+PATIENCE = 300.0
+APPEND = "n=0; while :; do echo $n; n=$((n + 1)); done >>/appended"
+"""Appends to an open file as fast as it can."""
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[VirtualHost]:
+    """``host-v``, with an agent of the present code; off again afterwards."""
+    lifecycle.up(["host-v"])
+    host = VirtualHost("host-v")
+    host.agent_start()
+    yield host
+    host.destroy()
+
+
+@pytest.fixture
+def work(machine: VirtualHost) -> Iterator[Bench]:
+    bench = Bench()
+    make_namespace(bench.prefix)
+    yield bench
+    machine.agent_start()
+    remove_namespace(bench.prefix)
+    clear_host(machine, bench.prefix)
+
+
+def cgroup(container: Container) -> str:
+    """The cgroup of a container's first process, as crun gives it to CRIU."""
+    pid = container.inspect("{{.State.Pid}}")
+    line = container.host.exec("cat", f"/proc/{pid}/cgroup").stdout.strip()
+    return f"/sys/fs/cgroup{line.removeprefix('0::')}"
+
+
+def is_frozen(host: Host, group: str) -> bool:
+    shown = host.exec("cat", f"{group}/cgroup.events", check=False).stdout
+    return "frozen 1" in shown
+
+
+def test_a_live_archive_of_a_busy_writer_restores(machine: VirtualHost, work: Bench) -> None:
+    writer = work.run(machine, "sh", "-c", APPEND)
+    assert cgroup(writer).endswith(f"libpod-{writer.id}.scope/container")
+    saved = work.checkpoint(writer, leaveRunning=True, archive={})
+    status = saved.wait_ready()
+    assert status["container"]["runtime"] == "crun"
+    assert writer.state == "running"
+    assert not is_frozen(machine, cgroup(writer))
+    clone = Container(machine, work.name("clone"))
+    work.restore(machine, saved, name=clone.name).wait_ready()
+    assert clone.state == "running"
+    writer.remove()
+    # Memory and file are of the same moment: no number is missing and none is there twice.
+    clone.host.exec("podman", "pause", clone.name)
+    copied = f"/var/tmp/{clone.name}"
+    machine.exec("podman", "cp", f"{clone.name}:/appended", copied)
+    lines = machine.exec("cat", copied).stdout.split()
+    machine.exec("rm", copied)
+    machine.exec("podman", "unpause", clone.name)
+    whole = lines[:-1]
+    assert len(whole) > 100
+    assert whole == [str(number) for number in range(len(whole))]
+
+
+def test_the_ghost_limit_is_set_where_this_crun_reads_it(machine: VirtualHost, work: Bench) -> None:
+    machine.exec("rm", "-f", "/etc/criu/default.conf")
+    machine.load_image("ghostwriter")
+    ghost = work.run(machine, image="ghostwriter")
+    wait_until(lambda: "20975616" in _deleted_sizes(ghost), "the ghost file", timeout=PATIENCE)
+    status = work.checkpoint(ghost, leaveRunning=True, archive={}).wait_ready()
+    assert status["ghostLimit"]["attempts"] == []
+    assert status["ghostLimit"]["configFile"] == "/etc/criu/default.conf"
+    assert "ghost-limit" in machine.exec("cat", "/etc/criu/default.conf").stdout
+
+
+def _deleted_sizes(container: Container) -> str:
+    pid = container.inspect("{{.State.Pid}}")
+    return container.host.exec(
+        "sh", "-c", f"stat --dereference --format=%s /proc/{pid}/fd/* 2>/dev/null", check=False
+    ).stdout
+
+
+def test_a_container_is_thawed_when_systemd_ends_the_killed_agents_unit(
+    machine: VirtualHost, work: Bench
+) -> None:
+    counter = work.count(machine)
+    group = cgroup(counter)
+    saved = work.checkpoint(counter, leaveRunning=True, archive={})
+    wait_until(lambda: is_frozen(machine, group), "the freeze window", timeout=PATIENCE)
+    machine.agent_kill()
+    wait_until(lambda: not is_frozen(machine, group), "the guard to thaw it", timeout=PATIENCE)
+    assert not machine.agent_running()
+    counter.require_counting_on(since=len(counter.counts()))
+    machine.agent_start()
+    saved.wait_ready()
+    assert not is_frozen(machine, group)
+    left = machine.exec("find", "/sys/fs/cgroup", "-name", "podman-checkpoint-guard-*").stdout
+    assert left == ""
+
+
+def test_archives_and_an_export_then_a_reboot_into_the_other_kernel(
+    machine: VirtualHost, work: Bench
+) -> None:
+    before = machine.exec("uname", "-r").stdout.strip()
+    counter = work.count(machine)
+    work.checkpoint(counter, "live", leaveRunning=True, archive={}).wait_ready()
+    export = f"/var/tmp/{counter.name}.tar"
+    machine.exec("podman", "container", "checkpoint", "--leave-running", "--export", export,
+                 counter.name)  # fmt: skip
+    machine.exec("rm", export)
+    saved = work.checkpoint(counter, "in-place")
+    saved.wait_ready()
+    assert counter.state == "exited"
+    machine.reboot("new" if machine.kernel == "old" else "old")
+    assert machine.exec("uname", "-r").stdout.strip() != before
+    work.restore(machine, saved).wait_ready()
+    counter.require_counting_on(since=len(counter.counts()))
