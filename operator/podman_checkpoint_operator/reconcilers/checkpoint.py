@@ -228,12 +228,25 @@ class _Course:
         stored = self._archives.adopt(name)
         if stored is None:
             self._archives.discard_partial(name)
-            stored = self._archives.store(
-                contents, name, compression=self._compression(), progress=self._on_the_way
-            )
+            stored = self._write(contents, name)
         if not self._spec.leave_running:
             self._require_untouched(container, stored)
         return stored
+
+    def _write(self, contents: Contents, name: str) -> Stored:
+        try:
+            return self._archives.store(
+                contents, name, compression=self._compression(), progress=self._on_the_way
+            )
+        except OperationFailed as failure:
+            if self._spec.leave_running:
+                raise
+            raise OperationFailed(
+                failure.cause,
+                failure.evidence,
+                f"{failure.remedy.rstrip('.')}. The container is stopped and its state is on the"
+                " host: a ContainerRestore with spec.source.containerRef brings it back",
+            ) from failure
 
     def _on_the_way(self, _: int) -> None:
         self._operation.pause_point()
