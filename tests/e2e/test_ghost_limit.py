@@ -78,7 +78,7 @@ def test_auto_predicts_the_limit(
     # The file goes with the container: no name, all bytes.
     bench.restore(host_b, saved).wait_ready()
     there = ghostwriter.on(host_b)
-    held = there.exec("stat", "--dereference", "-c", "%s %h", "/proc/1/fd/3").stdout.split()
+    held = there.exec("stat", "-L", "-c", "%s %h", "/proc/1/fd/3").stdout.split()
     assert held == [str(SIZE), "0"]
     require_goes_on(there)
 
