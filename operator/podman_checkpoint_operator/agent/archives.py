@@ -13,14 +13,12 @@ from typing import Final
 from ..api.common import Compression
 from ..archive import members
 from ..archive.capture import capture_tree
-from ..archive.errors import ArchiveError, from_os_error
 from ..archive.overlay import RootfsDiff
 from ..archive.reader import Verified, open_plain, verify
 from ..archive.writer import ArchiveSources, write_archive
-from ..decisions.failures import OperationFailed
+from ..decisions.failures import from_os_error
 from ..reconcilers.archive_port import Contents, Manifest, Stored
 from ..stores.directory import DirectoryStore
-from ..stores.errors import StoreError
 
 # Podman writes these at each checkpoint and never again, so they can be moved; the container's log
 # goes on growing.
@@ -186,8 +184,5 @@ def _manifest(verified: Verified) -> Manifest:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (ArchiveError, StoreError) as error:
-        raise OperationFailed(error.cause, str(error), error.remedy) from error
     except OSError as error:
-        found = from_os_error(error, "capture the container's files")
-        raise OperationFailed(found.cause, str(found), found.remedy) from error
+        raise from_os_error(error, "capture the container's files") from error

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..api.reasons import Cause
+from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import xattrs
 from .copying import ContentCopier
-from .errors import ArchiveError, display, from_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def capture_tree(source: Path, target: Path) -> CaptureStatistics:
         target: The copy; it must not exist, and its parent must.
 
     Raises:
-        ArchiveError: Something could not be copied. What was copied stays for the caller to delete.
+        OperationFailed: Something could not be copied. What was copied stays; delete it.
     """
     capture = _Capture()
     try:
@@ -83,7 +83,7 @@ def capture_tree(source: Path, target: Path) -> CaptureStatistics:
         finally:
             os.close(source_fd)
     except OSError as error:
-        raise from_os_error(error, f"copy {display(source)} to {display(target)}") from error
+        raise from_os_error(error, f"copy {displayed(source)} to {displayed(target)}") from error
     return CaptureStatistics(
         files=capture.files,
         directories=capture.directories,
@@ -112,7 +112,7 @@ def measure_tree(root: Path) -> TreeSize:
         except FileNotFoundError:
             continue  # deleted since it was listed
         except OSError as error:
-            raise from_os_error(error, f"measure {display(root)}") from error
+            raise from_os_error(error, f"measure {displayed(root)}") from error
     return TreeSize(files=files, size_bytes=size)
 
 
@@ -122,7 +122,7 @@ def sync_tree(root: Path) -> None:
     Call it before a journal says that the capture is complete.
 
     Raises:
-        ArchiveError: The device reported an error; the capture is not safe.
+        OperationFailed: The device reported an error; the capture is not safe.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     try:
@@ -134,7 +134,7 @@ def sync_tree(root: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise from_os_error(error, f"write {display(root)} to the disk") from error
+        raise from_os_error(error, f"write {displayed(root)} to the disk") from error
 
 
 class _VanishedError(Exception):
@@ -165,10 +165,10 @@ class _Capture:
         if depth == 0:
             self._root_fd = target
         if depth > MAX_DEPTH:
-            raise ArchiveError(
+            raise OperationFailed(
                 Cause.UNSUPPORTED_FILE,
                 f"Directories are nested deeper than {MAX_DEPTH} levels: "
-                f"{display('/'.join(self._path[:8]))}/...",
+                f"{displayed('/'.join(self._path[:8]))}/...",
                 remedy="Delete or flatten that tree, or leave it out of the checkpoint.",
             )
         with os.scandir(source) as entries:

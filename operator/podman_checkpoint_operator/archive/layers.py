@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..api.reasons import Cause
+from ..decisions.failures import OperationFailed, displayed
 from . import xattrs
-from .errors import ArchiveError, display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,9 +123,9 @@ class Stack:
             below, name = self._redirected(notes.redirect, place, below)
         data = self._resolve(tuple(below), name)
         if data is None or not stat.S_ISREG(data.status.st_mode):
-            raise ArchiveError(
+            raise OperationFailed(
                 Cause.UNSUPPORTED_STORAGE_DRIVER,
-                f"The content of {display(place.path)} lies in a lower layer and is not there",
+                f"The content of {displayed(place.path)} lies in a lower layer and is not there",
                 remedy="Run the container without metacopy (mountopt in storage.conf).",
             )
         return Node((place,), status, content=data.content or data.path)

@@ -93,7 +93,7 @@ def parse_metadata(files: Mapping[str, bytes]) -> ArchiveMetadata:
         files: Content by member name; ``config.dump`` and ``spec.dump`` are required.
 
     Raises:
-        ArchiveError: A required file is missing or not JSON.
+        OperationFailed: A required file is missing or not JSON.
     """
     config = _json_object(members.CONFIG, files)
     spec = _json_object(members.SPEC, files)

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..api.reasons import Cause
+from ..decisions.failures import OperationFailed
 from . import xattrs
 from .entries import ROOT, Entry
-from .errors import ArchiveError
 from .layers import Node, Stack
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def rootfs_changes(diff: RootfsDiff) -> Iterator[Change]:
     """List what was added, changed and deleted, parents before children, always in the same order.
 
     Raises:
-        ArchiveError: A change cannot be expressed in a Podman archive.
+        OperationFailed: A change cannot be expressed in a Podman archive.
     """
     yield from _Comparison(diff).root()
 
@@ -93,7 +93,7 @@ class _Comparison:
         if _metadata(merged) != _metadata(image):
             yield Entry(ROOT, merged.path)
         if any(_undecodable(name) for name in self._deleted(merged, image)):
-            raise ArchiveError(
+            raise OperationFailed(
                 Cause.UNSUPPORTED_FILE,
                 "A file in the container's root directory was deleted whose name is not UTF-8; "
                 "a checkpoint archive cannot say so",

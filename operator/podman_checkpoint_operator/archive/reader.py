@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from ..api.common import Compression
 from ..api.reasons import Cause
+from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import members
 from .compression import CorruptStreamError, decompressor, detect
-from .errors import ArchiveError, display, from_os_error
 from .metadata import ArchiveMetadata, parse_metadata
 from .tarwalk import TarWalk, corrupt, truncated
 
@@ -58,7 +58,7 @@ def verify(
         progress: See :data:`Progress`.
 
     Raises:
-        ArchiveError: The archive must not be restored; the cause says why.
+        OperationFailed: The archive must not be restored; the cause says why.
     """
     with open_plain(path, expected_digest, progress=progress) as plain:
         for _ in plain:
@@ -72,7 +72,7 @@ def read_metadata(path: Path) -> ArchiveMetadata:
     The rest of the archive is not checked.
 
     Raises:
-        ArchiveError: It cannot be read or is no checkpoint archive.
+        OperationFailed: It cannot be read or is no checkpoint archive.
     """
     walk = TarWalk(keep=members.METADATA)
     with _opened(path) as file:
@@ -100,7 +100,7 @@ def open_plain(
 class PlainTar:
     """The tar inside an archive, as an iterable of pieces that is checked while it flows.
 
-    If the archive turns out to be bad, the iteration raises :class:`ArchiveError` instead of
+    If the archive turns out to be bad, the iteration raises :class:`OperationFailed` instead of
     ending, at its end at the latest: a chunked request breaks off, and Podman discards what it got.
     It can be iterated once.
     """
@@ -142,7 +142,7 @@ class PlainTar:
             for name in members.REQUIRED:
                 if name not in self._walk.met:
                     raise corrupt(f"{name} is missing, so it is not a Podman checkpoint")
-        except ArchiveError as error:
+        except OperationFailed as error:
             for _ in stored:
                 pass  # the hash of the whole tells whether these are the bytes once stored
             raise self._judged(error) from error
@@ -152,7 +152,7 @@ class PlainTar:
         """Return what is known after a complete iteration.
 
         Raises:
-            ArchiveError: The metadata is missing or damaged.
+            OperationFailed: The metadata is missing or damaged.
         """
         return Verified(
             metadata=parse_metadata(self._walk.kept),
@@ -178,27 +178,29 @@ class PlainTar:
         try:
             return self._file.read(_CHUNK)
         except OSError as error:
-            raise from_os_error(error, f"read {display(self._path)}") from error
+            raise from_os_error(error, f"read {displayed(self._path)}") from error
 
     def _digest(self) -> str:
         return f"sha256:{self._hash.hexdigest()}"
 
-    def _judged(self, error: ArchiveError) -> ArchiveError:
+    def _judged(self, error: OperationFailed) -> OperationFailed:
         """Prefer the plainest explanation of a bad archive."""
         if error.cause is Cause.ARCHIVE_CORRUPT and self._expected not in (None, self._digest()):
             return self._mismatch(str(error))
-        return ArchiveError(error.cause, f"{display(self._path)}: {error}", remedy=error.remedy)
+        return OperationFailed(
+            error.cause, f"{displayed(self._path)}: {error.evidence}", remedy=error.remedy
+        )
 
     def _check_digest(self) -> None:
         if self._expected not in (None, self._digest()):
             raise self._mismatch("")
 
-    def _mismatch(self, evidence: str) -> ArchiveError:
+    def _mismatch(self, evidence: str) -> OperationFailed:
         message = (
-            f"The archive {display(self._path)} is not the one that was stored: "
+            f"The archive {displayed(self._path)} is not the one that was stored: "
             f"its digest is {self._digest()}, expected {self._expected}"
         )
-        return ArchiveError(
+        return OperationFailed(
             Cause.ARCHIVE_DIGEST_MISMATCH,
             f"{message}. {evidence}" if evidence else message,
             remedy="Restore from another checkpoint or from a good copy of this archive.",
@@ -224,10 +226,10 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb", buffering=0)
     except FileNotFoundError as error:
-        raise ArchiveError(
+        raise OperationFailed(
             Cause.ARCHIVE_MISSING,
-            f"There is no archive {display(path)}",
+            f"There is no archive {displayed(path)}",
             remedy="Restore from another checkpoint, or put the archive back in place.",
         ) from error
     except OSError as error:
-        raise from_os_error(error, f"read {display(path)}") from error
+        raise from_os_error(error, f"read {displayed(path)}") from error

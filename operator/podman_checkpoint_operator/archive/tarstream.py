@@ -13,8 +13,8 @@ import tarfile
 from typing import TYPE_CHECKING, Final
 
 from ..api.reasons import Cause
+from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import xattrs
-from .errors import ArchiveError, display, from_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -70,7 +70,7 @@ class TreeTar:
         """Return the length of the whole tar in bytes.
 
         Raises:
-            ArchiveError: A file cannot be read, or cannot be expressed.
+            OperationFailed: A file cannot be read, or cannot be expressed.
         """
         return sum(len(header) + size + padding(size) for header, size, _ in self._members()) + len(
             END
@@ -97,14 +97,14 @@ class TreeTar:
             except _UnrepresentableError:
                 continue
             except OSError as error:
-                raise from_os_error(error, f"read {display(entry.path)}") from error
+                raise from_os_error(error, f"read {displayed(entry.path)}") from error
 
 
 def file_chunks(path: str | bytes | os.PathLike[str], size: int) -> Iterator[Buffer]:
     """Yield exactly ``size`` bytes of a file through one buffer.
 
     Raises:
-        ArchiveError: The file cannot be read or has fewer bytes.
+        OperationFailed: The file cannot be read or has fewer bytes.
     """
     try:
         with open(path, "rb", buffering=0) as file:
@@ -113,14 +113,14 @@ def file_chunks(path: str | bytes | os.PathLike[str], size: int) -> Iterator[Buf
             while remaining:
                 count = file.readinto(buffer[: min(remaining, len(buffer))])
                 if not count:
-                    raise ArchiveError(
+                    raise OperationFailed(
                         Cause.UNKNOWN,
-                        f"{display(path)} lost {remaining} of {size} bytes while it was archived",
+                        f"{displayed(path)} lost {remaining} of {size} bytes while it was archived",
                     )
                 yield buffer[:count]
                 remaining -= count
     except OSError as error:
-        raise from_os_error(error, f"read {display(path)}") from error
+        raise from_os_error(error, f"read {displayed(path)}") from error
 
 
 class _UnrepresentableError(Exception):
@@ -156,9 +156,9 @@ def _describe(
     }
     header = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
     if len(header) > _MAX_EXTENDED_HEADER:
-        raise ArchiveError(
+        raise OperationFailed(
             Cause.UNSUPPORTED_FILE,
-            f"The extended attributes of {display(entry.name)} are too large for an archive",
+            f"The extended attributes of {displayed(entry.name)} are too large for an archive",
             remedy="Remove some of them; Podman reads up to 1 MiB per file.",
         )
     return header, info.size, content

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from ..api.reasons import Cause
-from .errors import ArchiveError
+from ..decisions.failures import OperationFailed
 from .tarstream import BLOCK, padding
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class TarWalk:
         """Take the next piece of the tar.
 
         Raises:
-            ArchiveError: It is not a tar that Podman could unpack.
+            OperationFailed: It is not a tar that Podman could unpack.
         """
         view = memoryview(data)
         while view:
@@ -95,7 +95,7 @@ class TarWalk:
         """Say that nothing more comes.
 
         Raises:
-            ArchiveError: The tar is not complete.
+            OperationFailed: The tar is not complete.
         """
         if not self.ended:
             raise truncated("the tar has no end")
@@ -192,18 +192,18 @@ def parse_records(content: bytes) -> dict[str, str]:
     return found
 
 
-def corrupt(what: str) -> ArchiveError:
+def corrupt(what: str) -> OperationFailed:
     """Return the error for bytes that are not an archive."""
-    return ArchiveError(
+    return OperationFailed(
         Cause.ARCHIVE_CORRUPT,
         f"The archive is damaged: {what}",
         remedy="Restore from another checkpoint or from a good copy of this archive.",
     )
 
 
-def truncated(what: str) -> ArchiveError:
+def truncated(what: str) -> OperationFailed:
     """Return the error for an archive whose end is missing."""
-    return ArchiveError(
+    return OperationFailed(
         Cause.ARCHIVE_TRUNCATED,
         f"The archive is cut off: {what}",
         remedy="Restore from another checkpoint, or copy the whole archive again.",

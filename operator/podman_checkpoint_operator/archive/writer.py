@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..api.common import Compression
 from ..api.reasons import Cause
+from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import members
 from .compression import compressor
 from .entries import Entry, tree_entries
-from .errors import ArchiveError, display, from_os_error
 from .overlay import Deletion, RootfsDiff, rootfs_changes
 from .tarstream import END, Buffer, TreeTar, file_chunks, member_header, padding
 
@@ -93,7 +93,7 @@ def write_archive(
     The output is neither flushed nor closed. After an exception it holds a useless part.
 
     Raises:
-        ArchiveError: A source cannot be read, or cannot be expressed in a Podman archive.
+        OperationFailed: A source cannot be read, or cannot be expressed in a Podman archive.
     """
     sink = _Sink(out, compression, progress)
     for member in _members(sources):
@@ -102,7 +102,7 @@ def write_archive(
         for chunk in member.chunks():
             sink.write(chunk)
         if sink.plain_bytes - start != member.size:
-            raise ArchiveError(
+            raise OperationFailed(
                 Cause.UNKNOWN, f"The source of {member.name} changed while it was archived"
             )
         sink.write(bytes(padding(member.size)))
@@ -116,7 +116,7 @@ def plain_size(sources: ArchiveSources) -> int:
     For a check of the free space, and for telling progress in percent.
 
     Raises:
-        ArchiveError: As :func:`write_archive`.
+        OperationFailed: As :func:`write_archive`.
     """
     return sum(
         len(member.header()) + member.size + padding(member.size) for member in _members(sources)
@@ -204,7 +204,7 @@ def _rootfs(diff: RootfsDiff) -> Iterator[_Member]:
         deleted = [change.path for change in rootfs_changes(diff) if isinstance(change, Deletion)]
         yield _tree(members.ROOTFS_DIFF, TreeTar(entries))
     except OSError as error:
-        raise from_os_error(error, f"read the layers of {display(diff.upper)}") from error
+        raise from_os_error(error, f"read the layers of {displayed(diff.upper)}") from error
     yield _document(members.DELETED_FILES, json.dumps(deleted).encode())
 
 
@@ -215,7 +215,7 @@ def _directory(name: str, path: Path) -> Iterator[_Member]:
     try:
         children = sorted(os.listdir(path))
     except OSError as error:
-        raise from_os_error(error, f"list {display(path)}") from error
+        raise from_os_error(error, f"list {displayed(path)}") from error
     for child in children:
         below = path / child
         mode = _status(below).st_mode
@@ -224,9 +224,9 @@ def _directory(name: str, path: Path) -> Iterator[_Member]:
         elif stat.S_ISREG(mode):
             yield _file(f"{name}/{child}", below)
         else:
-            raise ArchiveError(
+            raise OperationFailed(
                 Cause.UNSUPPORTED_FILE,
-                f"{display(below)} is neither a file nor a directory; an archive cannot hold it",
+                f"{displayed(below)} is neither a file nor a directory; an archive cannot hold it",
             )
 
 
@@ -271,4 +271,4 @@ def _status(path: Path) -> os.stat_result:
     try:
         return os.lstat(path)
     except OSError as error:
-        raise from_os_error(error, f"read {display(path)}") from error
+        raise from_os_error(error, f"read {displayed(path)}") from error

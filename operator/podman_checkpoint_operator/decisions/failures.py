@@ -18,10 +18,10 @@ class OperationFailed(Exception):
     Attributes:
         cause: from the fixed vocabulary; also the reason of ``Stalled`` and ``Ready``.
         evidence: what was seen, literally where it is somebody else's words (a log line, an error).
-        remedy: what to set or do so that the next try succeeds.
+        remedy: what to set or do so that the next try succeeds; empty if nothing but a try helps.
     """
 
-    def __init__(self, cause: Cause, evidence: str, remedy: str) -> None:
+    def __init__(self, cause: Cause, evidence: str, remedy: str = "") -> None:
         super().__init__(f"{cause}: {evidence}")
         self.cause = cause
         self.evidence = evidence
@@ -50,10 +50,10 @@ def from_os_error(error: OSError, doing: str) -> OperationFailed:
 
     Args:
         error: what the kernel said.
-        doing: what was tried, to complete "cannot ...", for example "copy /var/x".
+        doing: what was tried, to complete "Cannot ...", for example "copy /var/x".
     """
     where = f": {displayed(error.filename)}" if error.filename else ""
-    evidence = f"cannot {doing}: {error.strerror or error}{where}"
+    evidence = f"Cannot {doing}: {error.strerror or error}{where}"
     if error.errno in _NO_SPACE:
         return OperationFailed(
             Cause.NO_SPACE, evidence, "Free space there, and create the resource anew"
@@ -64,7 +64,9 @@ def from_os_error(error: OSError, doing: str) -> OperationFailed:
             evidence,
             "Run the agent as root, and let it write to its directories",
         )
-    return OperationFailed(Cause.UNKNOWN, evidence, "See the agent's log on the host")
+    return OperationFailed(
+        Cause.UNKNOWN, evidence, "Look at this file system on the host: `df`, `dmesg`"
+    )
 
 
 def displayed(path: str | bytes | os.PathLike[str] | int) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from ..api.reasons import Cause
-from .errors import StoreError, from_os_error
+from ..decisions.failures import OperationFailed, from_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ class ArchiveFile:
         """Append all of the bytes, and return how many that are.
 
         Raises:
-            StoreError: The disk is full, or another system error.
+            OperationFailed: The disk is full, or another system error.
         """
         rest = memoryview(data)
         try:
@@ -74,7 +74,7 @@ class DirectoryStore:
         The directory is never made: one that is missing may be a file system that is not mounted.
 
         Raises:
-            StoreError: It is not there, is no directory, or is not writable.
+            OperationFailed: It is not there, is no directory, or is not writable.
         """
         path = self.host_root / self.root.relative_to("/")
         if not path.is_dir():
@@ -83,7 +83,7 @@ class DirectoryStore:
             what = "is not writable"
         else:
             return
-        raise StoreError(
+        raise OperationFailed(
             Cause.STORE_UNAVAILABLE,
             f"The archive directory {self.root} {what}",
             remedy="Mount or create it on the host, or set PODMAN_CHECKPOINT_ARCHIVE_DIR of the "
@@ -97,7 +97,7 @@ class DirectoryStore:
             name: Path below the root, such as ``namespace/name-uid.tar.zst``.
 
         Raises:
-            StoreError: The name is not valid.
+            OperationFailed: The name is not valid.
         """
         return f"{_SCHEME}{quote(str(self.root.joinpath(*_components(name))))}"
 
@@ -113,7 +113,7 @@ class DirectoryStore:
         crash, :meth:`discard_partial` removes what is.
 
         Raises:
-            StoreError: The name is taken, the disk is full, or another system error.
+            OperationFailed: The name is taken, the disk is full, or another system error.
         """
         final, partial = self._final(name), self._partial(name)
         uri = self.uri(name)
@@ -150,12 +150,12 @@ class DirectoryStore:
         """Return where the agent finds an archive.
 
         Raises:
-            StoreError: The URI leads out of the store, or there is no such archive.
+            OperationFailed: The URI leads out of the store, or there is no such archive.
         """
         path = self._confined(uri)
         mode = _mode(path)
         if not mode:
-            raise StoreError(
+            raise OperationFailed(
                 Cause.ARCHIVE_MISSING,
                 f"There is no archive {uri}. {self._neighbours(path)}",
                 remedy="Restore from another checkpoint, or put the archive back in place.",
@@ -168,7 +168,7 @@ class DirectoryStore:
         """Delete an archive; one that is gone already is as good.
 
         Raises:
-            StoreError: The URI leads out of the store, or another system error.
+            OperationFailed: The URI leads out of the store, or another system error.
         """
         path = self._confined(uri)
         try:
@@ -244,7 +244,7 @@ def _components(name: str) -> list[str]:
     components = name.split("/")
     for component in components:
         if not _COMPONENT.fullmatch(component) or len(component) > _MAX_COMPONENT:
-            raise StoreError(
+            raise OperationFailed(
                 Cause.INVALID_SPEC,
                 f"{name!r} cannot be the name of an archive: each part needs 1 to "
                 f"{_MAX_COMPONENT} letters, digits, dots, dashes or underscores, and begins with a "
@@ -302,16 +302,16 @@ def _mode(path: Path) -> int:
         raise from_os_error(error, f"look at {path}") from error
 
 
-def _taken(uri: str) -> StoreError:
-    return StoreError(
+def _taken(uri: str) -> OperationFailed:
+    return OperationFailed(
         Cause.ARCHIVE_EXISTS,
         f"There is an archive {uri} already, and it is never overwritten",
         remedy="Delete it, or create the checkpoint under another name.",
     )
 
 
-def _outside(uri: str, why: str) -> StoreError:
-    return StoreError(
+def _outside(uri: str, why: str) -> OperationFailed:
+    return OperationFailed(
         Cause.ARCHIVE_OUTSIDE_STORE,
         f"{uri} is not an archive of this store: {why}",
         remedy="Name an archive below the store's directory, as status.archive.uri shows it.",

@@ -20,7 +20,7 @@ from podman_checkpoint_operator.archive.capture import (
     measure_tree,
     sync_tree,
 )
-from podman_checkpoint_operator.archive.errors import ArchiveError
+from podman_checkpoint_operator.decisions.failures import OperationFailed
 from tests.unit.archive.trees import Step, hard_links, look, steps
 
 
@@ -99,13 +99,13 @@ def test_a_symlink_to_a_directory_is_not_entered(tmp_path: Path) -> None:
 def test_an_existing_target_is_refused(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "target").mkdir()
-    with pytest.raises(ArchiveError, match=r"Cannot copy .*source to .*target: File exists"):
+    with pytest.raises(OperationFailed, match=r"Cannot copy .*source to .*target: File exists"):
         capture_tree(tmp_path / "source", tmp_path / "target")
 
 
 def test_too_deep_a_tree_is_explained(tmp_path: Path) -> None:
     tmp_path.joinpath("source", *"d" * (MAX_DEPTH + 1)).mkdir(parents=True)
-    with pytest.raises(ArchiveError, match="nested deeper") as caught:
+    with pytest.raises(OperationFailed, match="nested deeper") as caught:
         capture_tree(tmp_path / "source", tmp_path / "target")
     assert caught.value.cause is Cause.UNSUPPORTED_FILE
 
@@ -124,5 +124,5 @@ def test_measure_counts_blocks_once(tmp_path: Path) -> None:
 
 def test_sync_of_a_missing_tree_is_an_error(tmp_path: Path) -> None:
     sync_tree(tmp_path)
-    with pytest.raises(ArchiveError, match="No such file or directory"):
+    with pytest.raises(OperationFailed, match="No such file or directory"):
         sync_tree(tmp_path / "missing")

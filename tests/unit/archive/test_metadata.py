@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podman_checkpoint_operator.archive.errors import ArchiveError
 from podman_checkpoint_operator.archive.metadata import (
     BindMount,
     Network,
@@ -16,6 +15,7 @@ from podman_checkpoint_operator.archive.metadata import (
     Volume,
     parse_metadata,
 )
+from podman_checkpoint_operator.decisions.failures import OperationFailed
 from tests.unit.archive.checkpoints import CONFIG, ID, IMAGE_ID, NETWORK_STATUS, SPEC
 
 FILES = {
@@ -78,7 +78,7 @@ def test_container_without_networks() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b"{}"])
 def test_useless_config(content: bytes) -> None:
-    with pytest.raises(ArchiveError, match=r"config\.dump"):
+    with pytest.raises(OperationFailed, match=r"config\.dump"):
         parse_metadata(FILES | {"config.dump": content})
 
 

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.archive.entries import Entry
-from podman_checkpoint_operator.archive.errors import ArchiveError
 from podman_checkpoint_operator.archive.overlay import Deletion, RootfsDiff, rootfs_changes
 from podman_checkpoint_operator.archive.tarstream import TreeTar
+from podman_checkpoint_operator.decisions.failures import OperationFailed
 from tests.unit.archive.podman_import import remove_deleted, unpack
 from tests.unit.archive.trees import ACTIONS, FEW_PATHS, Step, look, steps
 
@@ -209,7 +209,7 @@ def test_deletion_that_json_cannot_name_rewrites_the_directory(layers: Layers) -
 def test_deletion_in_the_root_that_json_cannot_name_is_refused(layers: Layers) -> None:
     layers.image("\udcff")
     layers.whiteout("\udcff")
-    with pytest.raises(ArchiveError, match="not UTF-8") as caught:
+    with pytest.raises(OperationFailed, match="not UTF-8") as caught:
         layers.changes()
     assert caught.value.cause is Cause.UNSUPPORTED_FILE
 
@@ -234,7 +234,7 @@ def test_metacopy_takes_its_content_from_the_image(layers: Layers) -> None:
 def test_metacopy_without_content_is_explained(layers: Layers) -> None:
     layers.changed("tool")
     layers.note("tool", "metacopy", b"")
-    with pytest.raises(ArchiveError, match="lies in a lower layer") as caught:
+    with pytest.raises(OperationFailed, match="lies in a lower layer") as caught:
         layers.changes()
     assert caught.value.cause is Cause.UNSUPPORTED_STORAGE_DRIVER
 

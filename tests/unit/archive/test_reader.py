@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.common import Compression
 from podman_checkpoint_operator.api.reasons import Cause
-from podman_checkpoint_operator.archive.errors import ArchiveError
 from podman_checkpoint_operator.archive.reader import open_plain, read_metadata, verify
+from podman_checkpoint_operator.decisions.failures import OperationFailed
 from tests.unit.archive.checkpoints import ID, archive, make_sources, minimal
 
 DECOMPRESS: dict[Compression, Callable[[bytes], bytes]] = {
@@ -45,7 +45,7 @@ def check(content: bytes, digest: str | None, path: Path) -> Cause | None:
     path.write_bytes(content)
     try:
         verify(path, digest)
-    except ArchiveError as error:
+    except OperationFailed as error:
         return error.cause
     return None
 
@@ -143,7 +143,7 @@ def test_tar_that_is_no_checkpoint_is_corrupt(path: Path, missing: str) -> None:
             info = tarfile.TarInfo(name)
             info.size = 2
             tar.addfile(info, io.BytesIO(b"{}"))
-    with pytest.raises(ArchiveError, match=f"archive: .*{missing} is missing") as caught:
+    with pytest.raises(OperationFailed, match=f"archive: .*{missing} is missing") as caught:
         verify(path, None)
     assert caught.value.cause is Cause.ARCHIVE_CORRUPT
     assert caught.value.remedy
@@ -157,7 +157,7 @@ def test_damage_breaks_the_stream_off_instead_of_ending_it(path: Path) -> None:
     received: list[bytes] = []
     with (
         open_plain(path, digest) as plain,
-        pytest.raises(ArchiveError, match="is not the one that was stored") as caught,
+        pytest.raises(OperationFailed, match="is not the one that was stored") as caught,
     ):
         received.extend(plain)
     assert caught.value.cause is Cause.ARCHIVE_DIGEST_MISMATCH
@@ -165,7 +165,7 @@ def test_damage_breaks_the_stream_off_instead_of_ending_it(path: Path) -> None:
 
 
 def test_missing_archive(path: Path) -> None:
-    with pytest.raises(ArchiveError, match="There is no archive") as caught:
+    with pytest.raises(OperationFailed, match="There is no archive") as caught:
         open_plain(path, None)
     assert caught.value.cause is Cause.ARCHIVE_MISSING
 

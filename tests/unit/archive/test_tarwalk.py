@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.reasons import Cause
-from podman_checkpoint_operator.archive.errors import ArchiveError
 from podman_checkpoint_operator.archive.tarwalk import MAX_KEPT, TarWalk, parse_records
+from podman_checkpoint_operator.decisions.failures import OperationFailed
 
 
 def tar_of(*members: tuple[str, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
@@ -63,7 +63,7 @@ def test_sizes_beyond_octal_are_followed() -> None:
     walk.feed(header("pages", size=9 << 30))
     walk.feed(bytes(1 << 20))
     assert walk.current == "pages"
-    with pytest.raises(ArchiveError) as caught:
+    with pytest.raises(OperationFailed) as caught:
         walk.close()
     assert caught.value.cause is Cause.ARCHIVE_TRUNCATED
 
@@ -82,7 +82,7 @@ def test_sizes_beyond_octal_are_followed() -> None:
 )
 def test_refused(content: bytes, message: str) -> None:
     walk = TarWalk(keep=["config.dump"])
-    with pytest.raises(ArchiveError, match=message) as caught:
+    with pytest.raises(OperationFailed, match=message) as caught:
         walk.feed(content)
     assert caught.value.cause is Cause.ARCHIVE_CORRUPT
 
@@ -92,7 +92,7 @@ def test_refused(content: bytes, message: str) -> None:
     [b"x", b"9 a=b\n", b"0 a=b\n", b"6 ab\n", b"6 a=bc", b"22 GNU.sparse.major=1\n", b" a=b\n"],
 )
 def test_damaged_records(records: bytes) -> None:
-    with pytest.raises(ArchiveError):
+    with pytest.raises(OperationFailed):
         parse_records(records)
 
 
@@ -104,5 +104,5 @@ def test_records() -> None:
 def test_size_records_that_are_no_sizes(size: str) -> None:
     info = tarfile.TarInfo("x")
     info.pax_headers = {"size": size}
-    with pytest.raises(ArchiveError, match="no valid size"):
+    with pytest.raises(OperationFailed, match="no valid size"):
         TarWalk().feed(info.tobuf(tarfile.PAX_FORMAT))

@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from podman_checkpoint_operator.api.common import Compression
 from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.archive.capture import capture_tree
-from podman_checkpoint_operator.archive.errors import ArchiveError
 from podman_checkpoint_operator.archive.writer import ArchiveSources, plain_size, write_archive
+from podman_checkpoint_operator.decisions.failures import OperationFailed
 from tests.unit.archive.checkpoints import PAGES, archive, make_sources, minimal
 from tests.unit.archive.podman_import import unpack
 from tests.unit.archive.trees import Step, hard_links, look, steps
@@ -157,18 +157,18 @@ def test_shrinking_source_is_an_error(sources: ArchiveSources) -> None:
             os.truncate(pages, 2_000)
 
     pages.write_bytes(bytes(4 << 20))
-    with pytest.raises(ArchiveError, match=r"pages-1\.img lost \d+ of 4194304 bytes"):
+    with pytest.raises(OperationFailed, match=r"pages-1\.img lost \d+ of 4194304 bytes"):
         write_archive(sources, io.BytesIO(), compression=Compression.NONE, progress=shrink)
 
 
 def test_missing_source_is_explained(sources: ArchiveSources) -> None:
-    with pytest.raises(ArchiveError, match=r"Cannot read .*no-such: No such file"):
+    with pytest.raises(OperationFailed, match=r"Cannot read .*no-such: No such file"):
         archive(replace(sources, config_dump=sources.config_dump.with_name("no-such")))
 
 
 def test_symlink_among_the_images_is_refused(sources: ArchiveSources) -> None:
     (sources.checkpoint_dir / "parent").symlink_to("../pre-checkpoint")
-    with pytest.raises(ArchiveError, match="neither a file nor a directory") as caught:
+    with pytest.raises(OperationFailed, match="neither a file nor a directory") as caught:
         archive(sources)
     assert caught.value.cause is Cause.UNSUPPORTED_FILE
 

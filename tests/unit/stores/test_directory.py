@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.reasons import Cause
+from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.stores.directory import DirectoryStore
-from podman_checkpoint_operator.stores.errors import StoreError
 
 NAME = "default/sql1-1234.tar.zst"
 
@@ -91,7 +91,7 @@ def test_rest_of_a_killed_writer_is_replaced_or_discarded(store: DirectoryStore)
 
 def test_existing_archive_is_never_overwritten(store: DirectoryStore) -> None:
     uri = write(store)
-    with pytest.raises(StoreError, match="never overwritten") as caught:
+    with pytest.raises(OperationFailed, match="never overwritten") as caught:
         write(store, content=b"other")
     assert caught.value.cause is Cause.ARCHIVE_EXISTS
     assert store.resolve(uri).read_bytes() == b"archive"
@@ -100,7 +100,7 @@ def test_existing_archive_is_never_overwritten(store: DirectoryStore) -> None:
 
 def test_archive_that_appears_meanwhile_is_not_overwritten(store: DirectoryStore) -> None:
     final = store.host_root / "var/lib/archives" / NAME
-    with pytest.raises(StoreError) as caught, store.writer(NAME):
+    with pytest.raises(OperationFailed) as caught, store.writer(NAME):
         final.write_bytes(b"theirs")
     assert caught.value.cause is Cause.ARCHIVE_EXISTS
     assert final.read_bytes() == b"theirs"
@@ -117,7 +117,7 @@ def test_file_system_without_hard_links(
     uri = write(store)
     assert store.resolve(uri).read_bytes() == b"archive"
     final = store.host_root / "var/lib/archives/default/second.tar"
-    with pytest.raises(StoreError) as caught, store.writer("default/second.tar"):
+    with pytest.raises(OperationFailed) as caught, store.writer("default/second.tar"):
         final.write_bytes(b"theirs")
     assert caught.value.cause is Cause.ARCHIVE_EXISTS
     assert final.read_bytes() == b"theirs"
@@ -146,7 +146,7 @@ def test_failing_disk_is_explained(
     # Directories are made durable before, by the same call.
     (store.host_root / "var/lib/archives/default").mkdir(parents=True)
     monkeypatch.setattr(os, call, fail)
-    with pytest.raises(StoreError, match=os.strerror(number)) as caught:
+    with pytest.raises(OperationFailed, match=os.strerror(number)) as caught:
         write(store)
     monkeypatch.undo()
     assert caught.value.cause is cause
@@ -164,7 +164,7 @@ def test_short_writes_are_continued(store: DirectoryStore, monkeypatch: pytest.M
 def test_store_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     store = DirectoryStore(Path("/file/archives"), tmp_path)
-    with pytest.raises(StoreError, match="Cannot create file:///file/archives/default"):
+    with pytest.raises(OperationFailed, match="Cannot create file:///file/archives/default"):
         write(store)
 
 
@@ -187,7 +187,7 @@ def test_store_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
 )
 def test_uris_that_lead_out_are_refused(store: DirectoryStore, uri: str) -> None:
     for call in (store.resolve, store.delete):
-        with pytest.raises(StoreError) as caught:
+        with pytest.raises(OperationFailed) as caught:
             call(uri)
         assert caught.value.cause is Cause.ARCHIVE_OUTSIDE_STORE
 
@@ -200,10 +200,10 @@ def test_symlinks_are_refused(store: DirectoryStore, tmp_path: Path) -> None:
     (archives / "link").symlink_to(tmp_path / "secret")
     (archives / "x.tar").symlink_to(tmp_path / "secret/x.tar")
     for uri in ("file:///var/lib/archives/link/x.tar", "file:///var/lib/archives/x.tar"):
-        with pytest.raises(StoreError, match="symlink") as caught:
+        with pytest.raises(OperationFailed, match="symlink") as caught:
             store.delete(uri)
         assert caught.value.cause is Cause.ARCHIVE_OUTSIDE_STORE
-    with pytest.raises(StoreError, match="symlink"):
+    with pytest.raises(OperationFailed, match="symlink"):
         write(store, "link/y.tar")
     assert sorted(p.name for p in (tmp_path / "secret").iterdir()) == ["x.tar"]
 
@@ -217,16 +217,16 @@ def test_store_itself_may_be_a_symlink(tmp_path: Path) -> None:
 
 def test_missing_archive_names_its_neighbours(store: DirectoryStore) -> None:
     write(store)
-    with pytest.raises(StoreError, match=r"Its directory has: sql1-1234\.tar\.zst") as caught:
+    with pytest.raises(OperationFailed, match=r"Its directory has: sql1-1234\.tar\.zst") as caught:
         store.resolve("file:///var/lib/archives/default/sql2.tar.zst")
     assert caught.value.cause is Cause.ARCHIVE_MISSING
-    with pytest.raises(StoreError, match="directory other does not exist"):
+    with pytest.raises(OperationFailed, match="directory other does not exist"):
         store.resolve("file:///var/lib/archives/other/sql2.tar.zst")
 
 
 def test_directory_is_no_archive(store: DirectoryStore) -> None:
     write(store)
-    with pytest.raises(StoreError, match="not a regular file"):
+    with pytest.raises(OperationFailed, match="not a regular file"):
         store.resolve("file:///var/lib/archives/default")
 
 
@@ -239,7 +239,7 @@ def test_delete_is_idempotent(store: DirectoryStore) -> None:
 
 @given(st.text(max_size=300))
 def test_any_name_is_refused_or_stays_inside(name: str) -> None:
-    with contextlib.suppress(StoreError):
+    with contextlib.suppress(OperationFailed):
         uri = DirectoryStore(Path("/archives")).uri(name)
         assert uri == f"file:///archives/{name}"
         assert ".." not in name.split("/")
@@ -247,7 +247,7 @@ def test_any_name_is_refused_or_stays_inside(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "/x", "a//b", "..", "a/../b", ".hidden", "a/ b", "x" * 300])
 def test_names_that_are_refused(store: DirectoryStore, name: str) -> None:
-    with pytest.raises(StoreError) as caught, store.writer(name):
+    with pytest.raises(OperationFailed) as caught, store.writer(name):
         pass
     assert caught.value.cause is Cause.INVALID_SPEC
 
