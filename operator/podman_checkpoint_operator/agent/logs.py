@@ -12,6 +12,10 @@ from typing import Any, Final
 _KNOWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
+_API_ERROR: Final = re.compile(r"-> API\w*Error\((?:'|\")(.*?)(?:'|\"), \{.*", re.DOTALL)
+_CONNECTION: Final = re.compile(r"ConnectionKey\(.*?\), ")
+
+
 class _Fields:
     """The extra fields of a record: those that ``logging`` does not put there itself."""
 
@@ -60,9 +64,20 @@ def _quoted(value: Any) -> str:
     return json.dumps(text, ensure_ascii=False) if re.search(r'[\s"=]', text) else text
 
 
+def _without_internals(record: logging.LogRecord) -> bool:
+    """Cut kopf's records down to what says something to an administrator."""
+    if record.name.startswith(("kopf", "asyncio")):
+        record.exc_info = record.exc_text = None
+        text = _API_ERROR.sub(r"-> \1", record.getMessage())
+        record.msg, record.args = _CONNECTION.sub("", text), None
+    return True
+
+
 def configure(*, json_lines: bool, level: str) -> None:
     """Send all logs to standard error; kopf and the libraries only what is worth attention."""
     handler = logging.StreamHandler(sys.stderr)
+    if level != "DEBUG":
+        handler.addFilter(_without_internals)
     handler.setFormatter(JsonFormatter() if json_lines else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("kopf", "asyncio", "urllib3", "kubernetes", "podman", "aiohttp"):

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import io
 import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any, Final
 
 import kopf
@@ -20,6 +27,7 @@ from ..api.names import (
 )
 from ..decisions.facts import Host
 from ..handlers import Handled, register
+from ..host.file_lock import acquire
 from ..host.files import below
 from ..host.ghost_limits import GhostLimits
 from ..host.journal import DirectoryJournal
@@ -38,7 +46,12 @@ from .settings import DEFAULT_ARCHIVE_DIR, Settings
 logger = logging.getLogger(__name__)
 
 _WATCH_SECONDS: Final = 300
+_LOCK_SECONDS: Final = 5.0
 _EXIT_SECONDS: Final = 900.0
+
+
+class AlreadyRunning(RuntimeError):
+    """Another agent of this host is running."""
 
 
 def run(settings: Settings) -> None:
@@ -46,9 +59,34 @@ def run(settings: Settings) -> None:
 
     Raises:
         kubernetes.config.ConfigException: there are no credentials for the API server.
+        AlreadyRunning: another agent works with the same state.
+        OSError: the state directory cannot be used.
     """
-    kubernetes.config.load_config()
-    asyncio.run(_run(settings))
+    # The library prints a hint on standard output where there is no kubeconfig.
+    with redirect_stdout(io.StringIO()):
+        kubernetes.config.load_config()
+    with _alone(settings.state_dir):
+        asyncio.run(_run(settings))
+
+
+@contextmanager
+def _alone(state_dir: Path) -> Iterator[None]:
+    """Hold the lock of the state directory: two agents would do everything twice.
+
+    A predecessor that is just ending is waited for. The kernel drops the lock with its holder.
+    """
+    state_dir.mkdir(0o700, parents=True, exist_ok=True)
+    path = state_dir / "agent.lock"
+    try:
+        lock = acquire(
+            path, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX, time.monotonic() + _LOCK_SECONDS
+        )
+    except TimeoutError:
+        raise AlreadyRunning(f"another agent of this host is running: it holds {path}") from None
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 async def _run(settings: Settings) -> None:

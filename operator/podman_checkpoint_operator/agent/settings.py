@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 from typing import Final, Literal
@@ -52,6 +53,13 @@ class Settings(BaseSettings):
     def _is_socket(cls, value: str) -> str:
         if not value.startswith("unix:///"):
             raise ValueError("must be the URL of a UNIX socket, unix:///run/podman/podman.sock")
+        return value
+
+    @field_validator("liveness")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"http://[^/\s]+:\d{1,5}/\S*", value):
+            raise ValueError("must be empty or like http://127.0.0.1:8088/healthz")
         return value
 
     @field_validator("host_root", "state_dir", "archive_dir")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..agent.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 _USAGE_ERROR = 2
 
@@ -36,10 +40,9 @@ def _run(settings: Settings) -> int:
 
     logs.configure(json_lines=settings.log_format == "json", level=settings.log_level)
     if not Path(settings.podman_url.removeprefix("unix://")).exists():
-        print(
-            f"podman-checkpoint-agent: {settings.podman_url} does not exist yet; operations wait"
-            " for it",
-            file=sys.stderr,
+        logger.warning(
+            "Podman's socket does not exist yet; operations wait for it",
+            extra={"url": settings.podman_url},
         )
     try:
         run.run(settings)
@@ -48,8 +51,15 @@ def _run(settings: Settings) -> int:
             f"no credentials for the API server: {error}\nSet KUBECONFIG to a kubeconfig of this"
             " agent, or run it as a Pod with a service account"
         )
+    except run.AlreadyRunning as error:
+        return _refuse(f"{error}\nEnd it first, or give each its own --state-dir")
     except PermissionError as error:
         return _refuse(f"{error.strerror}: {error.filename}\nRun the agent as root")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return _refuse(f"{settings.liveness} is in use\nSet --liveness to a free address")
+        what = f": {error.filename}" if error.filename else ""
+        return _refuse(f"{error.strerror or error}{what}\nCorrect the setting that names it")
     return 0
 
 

@@ -52,6 +52,7 @@ def diagnose_log(text: str | bytes, phase: Phase, *, path: str = "") -> Diagnosi
     """
     log = criu_log.parse(text)
     where = path or LOG_NAMES[phase]
+    whole = f"The whole log is {path} on the host; search" if path else "Search"
     if not log.errors:
         return _silent(log, where)
     found = _search(log.errors, _BY_PHASE[phase]) or _search(log.errors, LAST_RESORT)
@@ -59,8 +60,7 @@ def diagnose_log(text: str | bytes, phase: Phase, *, path: str = "") -> Diagnosi
         return Diagnosis(
             cause=Cause.UNKNOWN,
             evidence=evidence(log.errors[:_SHOWN_ERRORS]),
-            remedy="The first error line names what CRIU could not do. The whole log is "
-            f"{where} on the host; search the issues of CRIU "
+            remedy=f"The first error line names what CRIU could not do. {whole} the issues of CRIU "
             "(github.com/checkpoint-restore/criu) for that line.",
         )
     return _blame_exec_session(log, found)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from ..api.reasons import Cause, ConditionType, Reason
@@ -177,9 +176,9 @@ class ArchiveRestore:
     def _explained(self, error: PodmanError, manifest: Manifest, name: str) -> OperationFailed:
         container = self._existing(manifest, name)
         if container is None:
-            return explain(error, None, Phase.RESTORE, Path())
+            return explain(error, None, Phase.RESTORE, None)
         log = self._machine.read_log(container.bundle, "restore.log")
-        return explain(error, log, Phase.RESTORE, container.bundle)
+        return explain(error, log, Phase.RESTORE, None)
 
     def _clean_up(self, manifest: Manifest, name: str) -> None:
         """Remove what a failed restore has made: Podman leaves it, and it blocks the next try."""
