@@ -107,7 +107,9 @@ def _by_turns(
     # The first pair warms both up.
     for number in range(pairs + 1):
         for run, taken in zip((ours, peer), times, strict=True):
-            container = work.count(host, suffix=f"{what.split(maxsplit=1)[0]}-{run.__name__}-{number}")
+            container = work.count(
+                host, suffix=f"{what.split(maxsplit=1)[0]}-{run.__name__}-{number}"
+            )
             started = time.perf_counter()
             run(container)
             taken.append(time.perf_counter() - started)

@@ -1,8 +1,8 @@
 """Where the lab keeps things, and the names that keep two checkouts on one machine apart.
 
 Everything that one lab makes lies in ``.lab/`` of its checkout or carries its identity in its name
-(network devices, namespaces, cgroups). What is costly to build and does not change is cached outside
-the checkout, keyed by version, and shared.
+(network devices, namespaces, cgroups). What is costly to build and does not change is cached
+outside the checkout, keyed by version, and shared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ IDENTITY: Final = _digest.hex()[:4]
 """Four hex digits of this checkout: part of every name that is global to the machine."""
 
 SUBNET: Final = f"10.99.{_digest[4]}"
-"""First three octets of this lab's /24. The machine itself is ``.254``, the hosts count from ``.1``."""
+"""First three octets of this lab's /24. The machine is ``.254``, the hosts count from ``.1``."""
 
 GATEWAY: Final = f"{SUBNET}.254"
 BRIDGE: Final = f"pcl{IDENTITY}"
