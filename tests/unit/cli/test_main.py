@@ -64,4 +64,5 @@ def test_without_credentials_it_says_where_to_put_them(
     socket = tmp_path / "podman.sock"
     error = refused(capsys, "--podman-url", f"unix://{socket}", "--state-dir", str(tmp_path))
     assert "Set KUBECONFIG" in error
-    assert f"unix://{socket} does not exist yet" in error
+    assert "socket does not exist yet" in error
+    assert f"url=unix://{socket}" in error
