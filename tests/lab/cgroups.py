@@ -68,16 +68,16 @@ class Cgroup:
 
 def host_cgroup(host: str) -> Cgroup:
     """The group of one host of this checkout's lab."""
-    return Cgroup(_hierarchy() / f"{paths.CGROUP_PREFIX}-{host}")
+    return Cgroup(hierarchy() / f"{paths.CGROUP_PREFIX}-{host}")
 
 
 def hosts_with_cgroup() -> list[str]:
     """Names of this checkout's hosts that are up, or of which a killed session left something."""
     prefix = f"{paths.CGROUP_PREFIX}-"
-    return sorted(path.name.removeprefix(prefix) for path in _hierarchy().glob(f"{prefix}*"))
+    return sorted(path.name.removeprefix(prefix) for path in hierarchy().glob(f"{prefix}*"))
 
 
-def _hierarchy() -> Path:
+def hierarchy() -> Path:
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount, _, source = line.partition(" - ")
         if source.startswith("cgroup2 "):

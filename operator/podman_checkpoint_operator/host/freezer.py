@@ -9,15 +9,18 @@ under systemd uses ``libpod-<ID>.scope/container``, runc ``libpod-<ID>``.
 
 *Who thaws* must not depend on the agent. Before each freeze a guard process is started
 (:mod:`.thaw_guard`) that outlives the agent and thaws as soon as the agent is gone, or at the time
-limit.
+limit. A window that it ended early is a failed one: the files were captured while they changed.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import select
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +36,7 @@ FREEZE_SECONDS: Final = 30.0
 
 _POLL_SECONDS: Final = 0.0005
 _GUARD_START_SECONDS: Final = 30.0
+_GUARD_END_SECONDS: Final = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -96,12 +100,13 @@ class Freezer:
         """Freeze a cgroup for the time of a block, at most for so many seconds.
 
         Raises:
-            OperationFailed: it cannot be frozen; it is thawed then.
+            OperationFailed: it cannot be frozen, or was thawed before the block ended.
         """
-        with _guarded(cgroup, seconds, self._root):
+        with self._guarded(cgroup, seconds):
             try:
                 self._freeze(cgroup, min(FREEZE_SECONDS, seconds))
                 yield
+                _require_frozen(cgroup, seconds)
             finally:
                 thaw(cgroup)
 
@@ -110,6 +115,30 @@ class Freezer:
         for left_over in self._root.rglob(f"{thaw_guard.PREFIX}*"):
             with suppress(OSError):
                 left_over.rmdir()
+
+    @contextmanager
+    def _guarded(self, cgroup: Path, seconds: float) -> Iterator[None]:
+        """Keep a guard running that thaws the cgroup when this process is gone, or in the end."""
+        guard = _start_guard(cgroup, seconds, self._root)
+        try:
+            # From here on there is the new one; an old one would thaw in the middle of the window.
+            self._dismiss_others(cgroup, guard.pid)
+            yield
+        except BaseException:
+            # CRIU may be at work still, and freeze once more: the guard stays for that.
+            _leave(guard)
+            raise
+        _dismiss(guard)
+
+    def _dismiss_others(self, cgroup: Path, pid: int) -> None:
+        """End the guards that earlier windows of this cgroup have left."""
+        for refuge in self._root.rglob(f"{thaw_guard.PREFIX}*"):
+            with suppress(OSError):
+                for other in map(int, (refuge / "cgroup.procs").read_text().split()):
+                    arguments = (self._proc / str(other) / "cmdline").read_bytes().split(b"\0")
+                    if other != pid and os.fsencode(cgroup) in arguments:
+                        _kill(other)
+        self.sweep()
 
     def _freeze(self, cgroup: Path, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -135,31 +164,69 @@ def thaw(cgroup: Path) -> None:
         (cgroup / "cgroup.freeze").write_text("0")
 
 
-@contextmanager
-def _guarded(cgroup: Path, seconds: float, root: Path) -> Iterator[None]:
-    """Keep a guard running that thaws the cgroup when this process is gone, or in the end."""
+def _start_guard(cgroup: Path, seconds: float, root: Path) -> subprocess.Popen[bytes]:
+    """Start a guard, and return when it has said that it is there: never freeze without."""
     guard = subprocess.Popen(
         [sys.executable, "-I", "-S", thaw_guard.__file__, str(cgroup), str(seconds), str(root)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
         cwd="/",
+        bufsize=0,
     )
-    if guard.stdin is None or guard.stdout is None:  # pragma: no cover - for the type checker
-        raise AssertionError
+    assert guard.stdout is not None
+    ready, _, _ = select.select([guard.stdout], [], [], _GUARD_START_SECONDS)
+    if not ready or not guard.stdout.readline():
+        _leave(guard)
+        raise _cannot_freeze(
+            "the process that would thaw the container did not start",
+            "look for a lack of memory or processes on the host",
+        )
+    return guard
+
+
+def _dismiss(guard: subprocess.Popen[bytes]) -> None:
+    """Tell a guard that there is nothing left to do, and see it end."""
+    # It may have ended at its time limit.
+    with suppress(BrokenPipeError):
+        guard.communicate(b".")
+
+
+def _kill(pid: int) -> None:
+    """Kill a process, and wait until it has left its cgroup."""
+    handle = os.pidfd_open(pid)
     try:
-        # Never freeze without a guard that has said that it is there.
-        ready, _, _ = select.select([guard.stdout], [], [], _GUARD_START_SECONDS)
-        if not ready or not guard.stdout.readline():
-            raise _cannot_freeze(
-                "the process that would thaw the container did not start",
-                "look for a lack of memory or processes on the host",
-            )
-        yield
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [], _GUARD_END_SECONDS)
     finally:
-        guard.stdin.close()
-        guard.stdout.close()
-        guard.wait()
+        os.close(handle)
+
+
+def _leave(guard: subprocess.Popen[bytes]) -> None:
+    """Leave a guard to itself, as if this process had died."""
+    for pipe in (guard.stdin, guard.stdout):
+        if pipe is not None:
+            pipe.close()
+    # Somebody has to take its exit status.
+    threading.Thread(target=guard.wait, name="guard", daemon=True).start()
+
+
+def _require_frozen(cgroup: Path, seconds: float) -> None:
+    try:
+        frozen = (cgroup / "cgroup.freeze").read_text().strip() == "1"
+    except OSError as error:
+        raise OperationFailed(
+            Cause.CONTAINER_CHANGED,
+            f"the container ended while it was checkpointed: {cgroup} is gone",
+            "See why it ended, start it, and create a new ContainerCheckpoint",
+        ) from error
+    if not frozen:
+        raise OperationFailed(
+            Cause.TIMED_OUT,
+            f"the container was let go before its files were captured, at the latest after"
+            f" {seconds:.0f} s",
+            "Set spec.timeoutSeconds higher; the time grows with memory and changed files",
+        )
 
 
 def _cannot_freeze(evidence: str, remedy: str) -> OperationFailed:

@@ -4,9 +4,12 @@ Run by :mod:`.freezer` before each freeze, as a program of its own:
 
     python3 -I -S thaw_guard.py CGROUP SECONDS ROOT
 
-ROOT is where cgroup v2 is mounted. It prints one line when it is ready. It thaws the cgroup and
-ends at the end of its standard input, which is when the agent closes the pipe or dies in any way,
-and at the time limit.
+ROOT is where cgroup v2 is mounted. It prints one line when it is ready. A byte on its standard
+input tells it that the agent itself has thawed the cgroup, and it ends. When the input ends without
+one, since the agent died in any way or gave a dump up, and at the time limit, it thaws the cgroup.
+
+It then stays for a while: CRIU, which may still be at work, brings the cgroup at its end back to
+how it found it, that is, frozen.
 
 It imports nothing of this package and next to nothing of Python, to start quickly and stay small.
 It leaves the agent's cgroup for one of its own: a service manager that kills the agent kills
@@ -22,9 +25,15 @@ import time
 
 PREFIX = "podman-checkpoint-guard-"
 
+QUIET_SECONDS = 10.0
+"""How long nobody must have dumped or frozen the cgroup before it counts as left alone. A request
+that the agent sent with its last breath has reached CRIU by then."""
+
+POLL_SECONDS = 0.05
+
 
 def main(cgroup: str, seconds: float, root: str) -> None:
-    """Wait for the end of standard input or of the time, then thaw."""
+    """Wait for a word, the end of standard input or of the time, then thaw."""
     deadline = time.monotonic() + seconds
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -34,8 +43,8 @@ def main(cgroup: str, seconds: float, root: str) -> None:
         os.mkdir(refuge)
     _move(refuge)
     print("ready", flush=True)  # noqa: T201 - this line is the protocol
-    _wait(deadline)
-    _write(os.path.join(cgroup, "cgroup.freeze"), "0")
+    if not _dismissed(deadline):
+        _keep_thawed(cgroup)
     # A cgroup can be removed only when it is empty, and a process can only leave it for another.
     # The one it came from may be gone with the agent; the real root takes everybody.
     _move(home) or _move(root)
@@ -43,11 +52,36 @@ def main(cgroup: str, seconds: float, root: str) -> None:
         os.rmdir(refuge)
 
 
-def _wait(deadline: float) -> None:
+def _dismissed(deadline: float) -> bool:
+    """Wait; return whether the agent said that there is nothing left to do."""
     while (left := deadline - time.monotonic()) > 0:
         readable, _, _ = select.select([0], [], [], left)
-        if readable and not os.read(0, 1):
-            return
+        if readable:
+            return bool(os.read(0, 1))
+    return False
+
+
+def _keep_thawed(cgroup: str) -> None:
+    """Thaw the cgroup, again and again, until it has been left alone for a while."""
+    quiet_since = time.monotonic()
+    while os.path.exists(cgroup) and time.monotonic() - quiet_since < QUIET_SECONDS:
+        if _is_frozen(cgroup):
+            _write(os.path.join(cgroup, "cgroup.freeze"), "0")
+            quiet_since = time.monotonic()
+        elif _is_traced(cgroup):
+            quiet_since = time.monotonic()
+        time.sleep(POLL_SECONDS)
+
+
+def _is_frozen(cgroup: str) -> bool:
+    return _read(os.path.join(cgroup, "cgroup.freeze")).strip() == "1"
+
+
+def _is_traced(cgroup: str) -> bool:
+    """Whether CRIU holds the cgroup's processes. It traces all of them, so one tells."""
+    pids = _read(os.path.join(cgroup, "cgroup.procs")).split()
+    status = _read(f"/proc/{pids[0]}/status") if pids else ""
+    return "TracerPid:\t" in status and "TracerPid:\t0\n" not in status
 
 
 def _own_cgroup() -> str:
@@ -64,6 +98,14 @@ def _outermost(cgroup: str) -> str:
 
 def _move(cgroup: str) -> bool:
     return _write(os.path.join(cgroup, "cgroup.procs"), str(os.getpid()))
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def _write(path: str, text: str) -> bool:
