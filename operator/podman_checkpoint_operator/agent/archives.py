@@ -89,6 +89,11 @@ class CheckpointArchives:
             )
         return Stored(self._store.uri(name), written.size_bytes, written.digest)
 
+    def exists(self, name: str) -> bool:
+        """Whether the store has a complete archive of this name."""
+        with _explained():
+            return self._store.exists(name)
+
     def adopt(self, name: str) -> Stored | None:
         """Return a complete archive of this name, read anew, if the store has one."""
         with _explained():
@@ -102,6 +107,12 @@ class CheckpointArchives:
         """Remove what a write that was killed has left under this name."""
         with _explained():
             self._store.discard_partial(name)
+
+    def discard(self, name: str) -> None:
+        """Remove the archive of this name, complete or not, if it is there."""
+        self.discard_partial(name)
+        with _explained():
+            self._store.delete(self._store.uri(name))
 
     def verify(self, uri: str, digest: str) -> Manifest:
         """Read an archive from end to end, and return what it says of its container."""

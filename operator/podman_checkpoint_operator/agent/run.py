@@ -38,9 +38,9 @@ from ..reconcilers import checkpoint, restore
 from ..reconcilers.podman_port import PodmanError
 from ..reconcilers.queue import Operations
 from ..stores.directory import DirectoryStore
+from . import recover
 from .api_server import ApiServer
 from .archives import CheckpointArchives
-from .recover import recover
 from .settings import DEFAULT_ARCHIVE_DIR, Settings
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,13 @@ async def _run(settings: Settings) -> None:
         ),
     )
     # Before anything else: no container stays frozen because an agent died.
-    await asyncio.to_thread(recover, journal, machine, limits, api_server)
+    await asyncio.to_thread(recover.undo, journal, machine, limits)
+    recover.check(
+        journal,
+        api_server,
+        operations,
+        {CHECKPOINTS.kind: handled.checkpoints, RESTORES.kind: handled.restores},
+    )
     registry = kopf.OperatorRegistry()
     register(registry, handled)
     _register_lifecycle(registry, operations, podman)

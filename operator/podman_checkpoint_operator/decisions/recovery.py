@@ -24,6 +24,8 @@ class Next(Enum):
     """The container runs as before: begin again."""
     CONTINUE = auto()
     """The state is on the host, complete: go on with what follows it."""
+    CHANGED = auto()
+    """Somebody has started the container afresh since: it is not what was to be saved any more."""
     LOST = auto()
     """The container does not run and there is no complete state of it from this operation."""
 
@@ -37,15 +39,22 @@ class Begun:
     leave_running: bool
     captured: bool
     """The capture of a running container had ended, and lies in the stage."""
+    stored: bool
+    """The archive is in the store under its final name, and so complete and durable."""
+    started_at: datetime
+    """When the container had been started before the dump began."""
 
 
 def after_dump(begun: Begun, container: Container | None, stored: StoredCheckpoint | None) -> Next:
     """Decide how to go on with a checkpoint that was interrupted in or after its dump."""
     if begun.leave_running:
         # The stage is not synced: after a boot nobody can say whether it is whole.
-        if begun.captured and begun.same_boot:
+        if begun.stored or (begun.captured and begun.same_boot):
             return Next.CONTINUE
         return Next.START_OVER if _runs(container) else Next.LOST
+    if container is not None and container.started_at != begun.started_at:
+        # Its stored state, if it has one, is left alone: the user may want just that.
+        return Next.CHANGED
     if _runs(container):
         return Next.START_OVER
     if container is not None and stored is not None and is_of(stored, begun.at):

@@ -19,7 +19,7 @@ from ..criu import log as criu_log
 from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
 from . import files
 from .freezer import Freezer, thaw
-from .processes import look_at
+from .processes import is_traced, look_at
 
 # Everything that Podman keeps in a bundle of a checkpoint beside the images, by its sources.
 _CHECKPOINT_FILES: Final = (
@@ -87,6 +87,10 @@ class LocalMachine:
     def sweep(self) -> None:
         """Remove what guards that were killed have left."""
         self._freezer.sweep()
+
+    def is_dumped(self, container: Container) -> bool:
+        """Whether CRIU holds a container's first process just now."""
+        return is_traced(self._proc, container.pid)
 
     def processes(self, cgroup: Path) -> Processes:
         """Return what the processes of a cgroup hold."""

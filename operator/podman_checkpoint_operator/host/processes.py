@@ -55,6 +55,15 @@ def look_at(*, proc: Path, cgroup: Path) -> Processes:
     )
 
 
+def is_traced(proc: Path, pid: int) -> bool:
+    """Whether another process traces this one, as CRIU does; False when it is gone."""
+    try:
+        lines = (proc / str(pid) / "status").read_text().splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("TracerPid:") and line.split()[1] != "0" for line in lines)
+
+
 def _pids(cgroup: Path) -> Iterator[int]:
     for folder, _, _ in os.walk(cgroup):
         with suppress(OSError):

@@ -77,11 +77,17 @@ class Archives(Protocol):
     ) -> Stored:
         """Write an archive under its final name; ``progress`` is told the bytes so far."""
 
+    def exists(self, name: str) -> bool:
+        """Whether the store has a complete archive of this name."""
+
     def adopt(self, name: str) -> Stored | None:
         """Return a complete archive of this name, read anew, if the store has one."""
 
     def discard_partial(self, name: str) -> None:
         """Remove what a write that was killed has left under this name."""
+
+    def discard(self, name: str) -> None:
+        """Remove the archive of this name, complete or not, if it is there."""
 
     def location(self) -> Path:
         """Return the store's directory, which can be written to."""

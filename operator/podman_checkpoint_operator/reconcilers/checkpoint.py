@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, ConditionType, Reason
 from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import size
-from ..decisions.recovery import Begun, Next, after_dump, began
+from ..decisions.recovery import Next
 from .archive_port import Archives, Contents, Stored, archive_name
 from .contents import contents_of, volume_reports
 from .dump import Dumper
+from .interrupted import DUMPED, InterruptedDump, changed
 from .journal import Step
 from .machine_port import GhostLimits, Machine
 from .observation import observe
@@ -34,11 +35,6 @@ from .podman_port import NotFound, Podman, PodmanUnreachable
 from .running import identity
 
 logger = logging.getLogger(__name__)
-
-_DUMPED: Final = frozenset(
-    {Step.FREEZING, Step.CHECKPOINTING, Step.CHECKPOINTED, Step.CAPTURED, Step.STORING}
-)
-"""Steps in and after which the container may be frozen, stopped, or saved already."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +76,25 @@ class CheckpointReconciler:
             course.clean_up()
             raise
 
+    def abandon(self, operation: Operation) -> None:
+        """Remove what was begun for a resource that was deleted since.
+
+        The state of a container that it has stopped stays on the host, and so does a complete
+        archive: they may be all there is of it.
+
+        Raises:
+            PodmanUnreachable: to be tried again.
+        """
+        _Course(self._tools, operation).abandon()
+
     def discard(self, resource: Resource) -> None:
         """Remove the archive of a resource that is being deleted."""
         archive = resource.status.get("archive")
         if archive:
             self._tools.archives.delete(archive["uri"])
+        elif spec_archive := CheckpointSpec.model_validate(resource.spec).archive:
+            # It was deleted before its status could tell.
+            self._tools.archives.discard(_name_for(resource, spec_archive.compression))
 
 
 class _Course:
@@ -107,22 +117,42 @@ class _Course:
         step = operation.entry.step
         if step is Step.STORED:
             return self._finish(container)
-        if step in _DUMPED and self._recover(container) is Next.CONTINUE:
-            return self._after_dump(container)
+        if step in DUMPED:
+            interrupted = InterruptedDump(self._podman, self._machine, operation)
+            container = interrupted.left_alone(container)
+            stored = self._spec.archive and self._archives.exists(self._archive_name())
+            if interrupted.next(container, self._spec, stored=bool(stored)) is Next.CONTINUE:
+                if step is Step.CHECKPOINTING:
+                    self._dumper.keep(container)
+                return self._after_dump(container)
+            self.clean_up()
         self._look(container)
         operation.pause_point()
         self._dump(container)
         return self._after_dump(container)
 
+    def abandon(self) -> None:
+        """Clean up after an operation that nobody asks for any more."""
+        entry = self._operation.entry
+        container = self._podman.find(entry.container_id) if entry.container_id else None
+        if container is not None:
+            InterruptedDump(self._podman, self._machine, self._operation).left_alone(container)
+        self.clean_up()
+
     def clean_up(self) -> None:
-        """Leave nothing half-done: no capture, no partial archive, no live images in the bundle."""
+        """Leave nothing half-done: no capture, no partial archive, no needless images."""
         entry = self._operation.entry
         self._machine.discard_stage(entry.uid)
         if self._spec.archive:
             self._archives.discard_partial(self._archive_name())
-        if self._spec.leave_running and entry.step is Step.FREEZING:
+        if entry.step in (Step.FREEZING, Step.CHECKPOINTING):
             container = self._podman.find(entry.container_id)
-            if container:
+            # Of a container that does not run, they may be all there is.
+            if (
+                container is not None
+                and container.state is State.RUNNING
+                and not self._machine.is_dumped(container)
+            ):
                 self._machine.clear_stored_checkpoint(container.bundle)
 
     def _container(self) -> Container:
@@ -139,32 +169,6 @@ class _Course:
         self._operation.identify(container.id)
         self._operation.status["container"] = identity(container)
         return container
-
-    def _recover(self, container: Container) -> Next:
-        entry = self._operation.entry
-        if entry.data.get("cgroup"):
-            self._machine.thaw(Path(entry.data["cgroup"]))
-        decision = after_dump(
-            Begun(
-                at=began(entry.data["dumpBeganAt"]),
-                same_boot=entry.boot_id == self._operation.boot_id,
-                leave_running=self._spec.leave_running,
-                captured=entry.step in (Step.CAPTURED, Step.STORING),
-            ),
-            container,
-            self._machine.stored_checkpoint(container.bundle),
-        )
-        logger.info("recovering", extra={"step": str(entry.step), "decision": decision.name})
-        if decision is Next.LOST:
-            raise OperationFailed(
-                Cause.INTERRUPTED,
-                f"the checkpoint was interrupted in step {entry.step}, and container"
-                f" {container.name} is {container.state} without a complete state of it",
-                "Start the container and create a new ContainerCheckpoint",
-            )
-        if decision is Next.START_OVER:
-            self.clean_up()
-        return decision
 
     def _look(self, container: Container) -> None:
         """Observe everything that can stand in the way, and stop at what does."""
@@ -191,14 +195,14 @@ class _Course:
             self._dumper.dump_live(container, self._contents(container))
         else:
             self._dumper.dump_and_stop(container)
+
+    def _after_dump(self, container: Container) -> None:
         how = "and runs on" if self._spec.leave_running else "and stopped"
         self._operation.reached(
             ConditionType.CHECKPOINTED,
             Reason.CHECKPOINTED,
             f"Container {container.name} was checkpointed {how}",
         )
-
-    def _after_dump(self, container: Container) -> None:
         if self._spec.archive is None:
             return self._finish(container)
         stored = self._store(container)
@@ -258,18 +262,11 @@ class _Course:
     def _require_untouched(self, container: Container, stored: Stored) -> None:
         """A container that was started or removed meanwhile may have changed under the copy."""
         now = self._podman.find(container.id)
-        if (
-            now is not None
-            and now.state not in (State.RUNNING, State.PAUSED)
-            and now.started_at == container.started_at
-        ):
-            return
-        self._archives.delete(stored.uri)
-        raise OperationFailed(
-            Cause.CONTAINER_CHANGED,
-            f"container {container.name} was started or removed while its archive was written",
-            "Leave the container alone until the checkpoint is Ready, and create a new one",
-        )
+        started_at = datetime.fromisoformat(self._operation.entry.data["startedAt"])
+        alive = (State.RUNNING, State.PAUSED)
+        if now is None or now.state in alive or now.started_at != started_at:
+            self._archives.delete(stored.uri)
+            raise changed(container, "while its archive was written")
 
     def _finish(self, container: Container) -> None:
         self._machine.discard_stage(self._operation.entry.uid)
@@ -285,5 +282,8 @@ class _Course:
         return contents_of(container, self._spec, self._operation.resource)
 
     def _archive_name(self) -> str:
-        resource = self._operation.resource
-        return archive_name(resource.namespace, resource.name, resource.uid, self._compression())
+        return _name_for(self._operation.resource, self._compression())
+
+
+def _name_for(resource: Resource, compression: str) -> str:
+    return archive_name(resource.namespace, resource.name, resource.uid, compression)

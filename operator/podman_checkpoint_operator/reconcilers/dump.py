@@ -60,7 +60,7 @@ class Dumper:
         stage = self._machine.stage(self._operation.entry.uid)
 
         def window() -> Statistics:
-            self._begin(Step.FREEZING, cgroup=str(cgroup))
+            self._begin(Step.FREEZING, container, cgroup=str(cgroup))
             started = time.monotonic()
             with self._machine.frozen(cgroup, seconds=self._operation.remaining()):
                 statistics = self._checkpoint(container, leave_running=True)
@@ -77,18 +77,24 @@ class Dumper:
             self._podman.write_dumps(container.id)
 
         def dump() -> Statistics:
-            self._begin(Step.CHECKPOINTING)
+            self._begin(Step.CHECKPOINTING, container)
             return self._checkpoint(container, leave_running=False)
 
         self._with_ghost_limit(container, dump)
+        self.keep(container)
+
+    def keep(self, container: Container) -> None:
+        """Make the state of a container that has stopped durable."""
         # CRIU does not sync what it writes, and the user is about to reboot the host.
         self._machine.sync([container.bundle, *container.mount_sources])
         self._operation.record(Step.CHECKPOINTED)
 
-    def _begin(self, step: Step, **data: Any) -> None:
+    def _begin(self, step: Step, container: Container, **data: Any) -> None:
         self._operation.pause_point()
         self._operation.progress(Reason.CHECKPOINTING, "Dumping the container's processes")
-        self._operation.record(step, dumpBeganAt=time.time(), **data)
+        self._operation.record(
+            step, dumpBeganAt=time.time(), startedAt=container.started_at.isoformat(), **data
+        )
 
     def _checkpoint(self, container: Container, *, leave_running: bool) -> Statistics:
         options = CheckpointOptions(

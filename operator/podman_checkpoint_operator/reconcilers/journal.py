@@ -38,6 +38,8 @@ class Entry:
 
     Attributes:
         uid: of the resource; a deleted and re-created one is another operation.
+        kind: of the resource; with its spec it says what was asked for, should it be deleted.
+        lock: what two operations must not touch at once.
         boot_id: of the host when the step was recorded. Files that were not yet synced, and the
             processes of a container, do not outlive a boot.
         container_id: resolved once, so that a name given to another container misleads nobody.
@@ -49,6 +51,9 @@ class Entry:
     uid: str
     namespace: str
     name: str
+    kind: str = ""
+    spec: dict[str, Any] = field(default_factory=dict)
+    lock: str = ""
     step: Step = Step.ACCEPTED
     boot_id: str = ""
     container_id: str = ""

@@ -29,6 +29,9 @@ class Machine(Protocol):
     def thaw(self, cgroup: Path) -> None:
         """Let a cgroup's processes go on, if it is there."""
 
+    def is_dumped(self, container: Container) -> bool:
+        """Whether CRIU holds a container's first process just now."""
+
     def processes(self, cgroup: Path) -> Processes:
         """Return what the processes of a cgroup hold."""
 

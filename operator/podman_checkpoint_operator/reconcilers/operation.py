@@ -97,9 +97,9 @@ class Operation:
         self._deadline = time.monotonic() + timeout_seconds
         self._timeout_seconds = timeout_seconds
         self._gone = False
-        known = journal.read(resource.uid)
-        self.resumed = known is not None
-        self.entry = known or Entry(resource.uid, resource.namespace, resource.name)
+        self.entry = journal.read(resource.uid) or Entry(
+            resource.uid, resource.namespace, resource.name, resource.kind, dict(resource.spec)
+        )
         self.status: dict[str, Any] = dict(self.entry.status)
         self.status["observedGeneration"] = resource.generation
         self.status.setdefault("startTime", timestamp(datetime.now(UTC)))
@@ -116,6 +116,10 @@ class Operation:
         )
         self._journal.write(self.entry)
         logger.info("step", extra={"step": str(step), **self._fields()})
+
+    def claim(self, lock: str) -> None:
+        """Note what two operations must not touch at once."""
+        self.entry = replace(self.entry, lock=lock)
 
     def identify(self, container_id: str) -> None:
         """Bind the operation to a container, by its ID."""

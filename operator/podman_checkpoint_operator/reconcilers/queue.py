@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
@@ -49,6 +49,9 @@ class Reconciler(Protocol):
     def run(self, operation: Operation) -> None:
         """Carry out an operation."""
 
+    def abandon(self, operation: Operation) -> None:
+        """Clean up after an operation whose resource was deleted while no agent was there."""
+
     def discard(self, resource: Resource) -> None:
         """Do what the deletion of a resource asks for."""
 
@@ -71,6 +74,7 @@ class Operations:
         # A lock lives as long as somebody holds it or waits for it.
         self._containers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._checks: set[asyncio.Task[None]] = set()
         # Watch events may show a resource as it was before its last status.
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._workers = ThreadPoolExecutor(max_operations, thread_name_prefix="operation")
@@ -90,6 +94,24 @@ class Operations:
         self._tasks[uid] = task
         task.add_done_callback(lambda _: self._tasks.pop(uid, None))
 
+    def check(
+        self, resource: Resource, reconciler: Reconciler, *, wanted: Callable[[], bool]
+    ) -> None:
+        """Abandon an operation of an earlier agent if its resource was deleted meanwhile.
+
+        To be called before any resource is handed in: until it is known, and cleaned up, nothing
+        else is done with the same container.
+
+        Args:
+            resource: as the journal knows it.
+            reconciler: of its kind.
+            wanted: asks whether the resource is still there; may raise StatusUnwritable.
+        """
+        course = self._check(resource, reconciler, wanted)
+        task = asyncio.create_task(course, name=resource.key)
+        self._checks.add(task)
+        task.add_done_callback(self._checks.discard)
+
     async def discard(self, resource: Resource, reconciler: Reconciler) -> None:
         """Do what a resource's deletion asks for, after its operation has ended.
 
@@ -104,21 +126,14 @@ class Operations:
         """Bring every operation to a point from which the next start goes on, and wait for that."""
         self._stop.set()
         self._stopping.set()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        if under_way := [*self._tasks.values(), *self._checks]:
+            await asyncio.wait(under_way)
         self._workers.shutdown()
         self._lookers.shutdown()
 
     async def _carry_out(self, resource: Resource, reconciler: Reconciler) -> None:
         try:
-            operation = Operation(
-                resource,
-                journal=self._journal,
-                reporter=self._reporter,
-                boot_id=self._boot_id(),
-                timeout_seconds=float(resource.spec.get("timeoutSeconds", DEFAULT_SECONDS)),
-                stopping=self._stopping.is_set,
-            )
+            operation = self._operation(resource)
             if operation.entry.step is Step.FINISHED:
                 await self._until_told(operation, operation.report_again)
             else:
@@ -129,6 +144,41 @@ class Operations:
         except ResourceGone:
             self._journal.remove(resource.uid)
             logger.info("deleted before it began", extra={"resource": resource.key})
+
+    async def _check(
+        self, resource: Resource, reconciler: Reconciler, wanted: Callable[[], bool]
+    ) -> None:
+        operation = self._operation(resource)
+        fields = {"resource": resource.key, "uid": resource.uid}
+        async with self._lock(operation.entry.lock or resource.uid):
+            while not self._stop.is_set():
+                try:
+                    if not await self._in(self._lookers, wanted):
+                        logger.info("abandoned: its resource was deleted", extra=fields)
+                        if operation.entry.step not in (Step.ACCEPTED, Step.FINISHED):
+                            abandon = partial(_explained, reconciler.abandon, operation)
+                            await self._in(self._workers, abandon)
+                        self._journal.remove(resource.uid)
+                    return
+                except (StatusUnwritable, PodmanUnreachable, OperationFailed) as error:
+                    logger.warning("not cleaned up yet", extra={"error": str(error), **fields})
+                    if isinstance(error, OperationFailed):  # the next start tries again
+                        return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), RETRY_SECONDS)
+
+    def _lock(self, key: str) -> asyncio.Lock:
+        return self._containers.setdefault(key, asyncio.Lock())
+
+    def _operation(self, resource: Resource) -> Operation:
+        return Operation(
+            resource,
+            journal=self._journal,
+            reporter=self._reporter,
+            boot_id=self._boot_id(),
+            timeout_seconds=float(resource.spec.get("timeoutSeconds", DEFAULT_SECONDS)),
+            stopping=self._stopping.is_set,
+        )
 
     async def _until_ended(self, operation: Operation, reconciler: Reconciler) -> None:
         while True:
@@ -154,13 +204,14 @@ class Operations:
     async def _attempt(self, operation: Operation, reconciler: Reconciler) -> None:
         resource = operation.resource
         key = await self._in(self._lookers, lambda: _explained(reconciler.identify, resource))
+        operation.claim(key)
         async with self._turn(operation, key):
             await self._in(self._workers, lambda: _explained(reconciler.run, operation))
 
     @asynccontextmanager
     async def _turn(self, operation: Operation, key: str) -> AsyncIterator[None]:
         """Wait until nothing else works on the container and a slot is free, and say so."""
-        container = self._containers.setdefault(key, asyncio.Lock())
+        container = self._lock(key)
         if container.locked():
             await self._tell(operation, "Waiting for another operation on the same container")
         async with container:

@@ -17,6 +17,7 @@ from ..api.restore import RestoreSpec
 from ..decisions.failures import OperationFailed
 from ..decisions.source import ArchivedState, LocalState, NotYet, State, state_of_checkpoint
 from .archive_port import Archives
+from .journal import Step
 from .machine_port import Machine
 from .operation import Operation, Resource
 from .podman_port import Podman
@@ -88,6 +89,19 @@ class RestoreReconciler:
                 ArchiveRestore(tools.podman, tools.machine, tools.archives, operation, spec).run(
                     state
                 )
+
+    def abandon(self, operation: Operation) -> None:
+        """Undo, or bring to its end, what was begun for a resource that was deleted since.
+
+        Raises:
+            PodmanUnreachable: to be tried again.
+        """
+        spec = RestoreSpec.model_validate(operation.resource.spec)
+        tools = self._tools
+        if {"made", "aside"} & operation.entry.data.keys():
+            ArchiveRestore(tools.podman, tools.machine, tools.archives, operation, spec).abandon()
+        elif operation.entry.step in (Step.RESTORING, Step.RESTORED):
+            LocalRestore(tools.podman, tools.machine, operation, spec).abandon()
 
     def discard(self, resource: Resource) -> None:
         """A restored container outlives its resource."""

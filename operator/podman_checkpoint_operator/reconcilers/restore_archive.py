@@ -15,13 +15,13 @@ from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.catalogue import Phase
 from ..decisions import restore_preflight as preflight
 from ..decisions.facts import Container, State
-from ..decisions.failures import OperationFailed
+from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.source import ArchivedState
 from .archive_port import Archives, Manifest
 from .explain import explain
 from .journal import Step
 from .machine_port import Machine
-from .operation import Operation
+from .operation import Operation, StatusUnwritable
 from .podman_port import Podman, PodmanError, PodmanTimedOut, PodmanUnreachable, RestoreOptions
 from .running import identity, require_running
 from .target import Replacement, observe_target, saved
@@ -47,52 +47,68 @@ class ArchiveRestore:
         self._archives = archives
         self._operation = operation
         self._spec = spec
-        self._volumes_before: tuple[str, ...] = ()
+        self._replacement = Replacement(podman, operation)
 
     def run(self, state: ArchivedState) -> None:
         """Verify, look, make room where asked, restore, see it run."""
+        if self._operation.entry.step is Step.RESTORED:
+            return self._finish()
+        try:
+            ended = self._bring_up(state)
+        except (Interrupted, PodmanUnreachable, StatusUnwritable):
+            raise
+        except Exception:
+            self._undo()
+            raise
+        return None if ended else self._finish()
+
+    def abandon(self) -> None:
+        """Bring what an earlier agent has begun to an end: nobody asks for it any more."""
+        step = self._operation.entry.step
+        if step is Step.RESTORED or (step is Step.RESTORING and self._settled() is not None):
+            self._replacement.complete()
+        else:
+            self._undo()
+
+    def _bring_up(self, state: ArchivedState) -> bool:
+        """Have the container run; return whether the operation ended with that already."""
         operation = self._operation
+        if operation.entry.step is Step.RESTORING:
+            restored = self._settled()
+            if restored is not None:
+                self._see_running(restored)
+                return False
+            self._clean_up()
         operation.progress(Reason.VERIFYING_ARCHIVE, f"Reading {state.uri}")
         manifest = self._archives.verify(state.uri, state.digest)
         name = self._spec.name or manifest.container_name
-        if operation.entry.step in (Step.RESTORING, Step.RESTORED):
-            restored = self._settled(manifest, name)
-            if restored is not None:
-                return self._finish(restored)
-            self._clean_up(manifest, name)
         if self._adopted(manifest, name):
-            return None
-        replacement = Replacement(
-            self._podman,
-            operation,
-            name=name,
-            container_id="" if self._spec.name else manifest.container_id,
-        )
-        self._look(manifest, name, replacement)
+            return True
+        volumes = self._look(manifest, name)
         operation.pause_point()
-        replacement.make_room()
-        try:
-            container_id = self._restore(state, manifest, name)
-            restored = self._podman.inspect(container_id)
-            require_running(self._podman, restored)
-        except OperationFailed:
-            self._clean_up(manifest, name)
-            replacement.put_back()
-            raise
-        replacement.complete()
-        return self._finish(restored)
+        self._replacement.make_room(
+            name=name, container_id="" if self._spec.name else manifest.container_id
+        )
+        operation.record(
+            Step.RESTORING,
+            made=name if self._spec.name else manifest.container_id,
+            madeVolumes=[] if self._spec.ignore_volumes else volumes,
+        )
+        self._see_running(self._podman.inspect(self._restore(state, name)))
+        return False
 
     def _adopted(self, manifest: Manifest, name: str) -> bool:
         if self._spec.existing_container is not ExistingContainer.ADOPT:
             return False
-        existing = self._existing(manifest, name)
+        existing = self._podman.find(name if self._spec.name else manifest.container_id)
         if existing is None or existing.state is not State.RUNNING:
             return False
         self._operation.status["container"] = identity(existing)
         self._operation.succeed(Reason.ADOPTED, f"Container {existing.name} was running already")
         return True
 
-    def _look(self, manifest: Manifest, name: str, replacement: Replacement) -> None:
+    def _look(self, manifest: Manifest, name: str) -> list[str]:
+        """Stop at what stands in the way; return the volumes that the restore will make."""
         operation = self._operation
         operation.progress(Reason.PREFLIGHT, f"Looking for what container {name} needs")
         host = self._machine.host()
@@ -108,19 +124,18 @@ class ArchiveRestore:
             ),
         ]
         if self._spec.existing_container is ExistingContainer.REPLACE:
-            replacement.plan(target)
-            target = replacement.without_replaced(target, self._spec)
+            self._replacement.plan(target)
+            target = self._replacement.without_replaced(target, self._spec)
         checks += preflight.conflict_checks(target, name=name)
         checks += preflight.target_checks(
             description, target, ignore_volumes=self._spec.ignore_volumes
         )
         operation.check(checks)
-        self._volumes_before = target.existing_volumes
+        return sorted(set(manifest.volumes) - set(target.existing_volumes))
 
-    def _restore(self, state: ArchivedState, manifest: Manifest, name: str) -> str:
+    def _restore(self, state: ArchivedState, name: str) -> str:
         operation = self._operation
         operation.progress(Reason.RESTORING, f"Restoring container {name}")
-        operation.record(Step.RESTORING, volumesBefore=list(self._volumes_before))
         spec = self._spec
         options = RestoreOptions(
             name=spec.name,
@@ -141,7 +156,7 @@ class ArchiveRestore:
                 timeout=operation.remaining(),
             )
         except PodmanTimedOut as error:
-            restored = self._settled(manifest, name)
+            restored = self._settled()
             if restored is None:
                 raise OperationFailed(
                     Cause.TIMED_OUT, str(error), "Set spec.timeoutSeconds higher"
@@ -150,11 +165,11 @@ class ArchiveRestore:
         except PodmanUnreachable:
             raise
         except PodmanError as error:
-            raise self._explained(error, manifest, name) from error
+            raise self._explained(error) from error
         operation.status["statistics"] = {"restoreMicroseconds": statistics.get("restore_time", 0)}
         return container_id
 
-    def _settled(self, manifest: Manifest, name: str) -> Container | None:
+    def _settled(self) -> Container | None:
         """Return the container that a restore we lost sight of has brought up, if it has.
 
         Podman goes on when its client is gone. It answers an inspect only between its steps, so
@@ -163,39 +178,47 @@ class ArchiveRestore:
         deadline = time.monotonic() + _SETTLE_SECONDS
         unstarted = 0
         while unstarted < _SETTLE_LOOKS and time.monotonic() < deadline:
-            container = self._existing(manifest, name)
+            container = self._made()
             if container is not None and container.state is State.RUNNING:
                 return container
             unstarted += 1
             time.sleep(_SETTLE_POLL_SECONDS)
         return None
 
-    def _existing(self, manifest: Manifest, name: str) -> Container | None:
-        return self._podman.find(name if self._spec.name else manifest.container_id)
+    def _made(self) -> Container | None:
+        return self._podman.find(self._operation.entry.data["made"])
 
-    def _explained(self, error: PodmanError, manifest: Manifest, name: str) -> OperationFailed:
-        container = self._existing(manifest, name)
+    def _explained(self, error: PodmanError) -> OperationFailed:
+        container = self._made()
         if container is None:
             return explain(error, None, Phase.RESTORE, None)
         log = self._machine.read_log(container.bundle, "restore.log")
         return explain(error, log, Phase.RESTORE, None)
 
-    def _clean_up(self, manifest: Manifest, name: str) -> None:
+    def _undo(self) -> None:
+        self._clean_up()
+        self._replacement.put_back()
+
+    def _clean_up(self) -> None:
         """Remove what a failed restore has made: Podman leaves it, and it blocks the next try."""
-        entry = self._operation.entry
-        if entry.step is not Step.RESTORING:
+        if self._operation.entry.step is not Step.RESTORING:
             return
-        container = self._existing(manifest, name)
+        container = self._made()
         if container is not None and container.state is not State.RUNNING:
             self._podman.remove(container.id)
-        if not self._spec.ignore_volumes:
-            for volume in set(manifest.volumes) - set(entry.data["volumesBefore"]):
-                with suppress(PodmanError):
-                    self._podman.remove_volume(volume)
+        for volume in self._operation.entry.data["madeVolumes"]:
+            with suppress(PodmanError):
+                self._podman.remove_volume(volume)
 
-    def _finish(self, container: Container) -> None:
+    def _see_running(self, container: Container) -> None:
+        require_running(self._podman, container)
+        self._operation.status["container"] = identity(container)
+        self._operation.record(Step.RESTORED)
+
+    def _finish(self) -> None:
+        """End well; what the container has done since it was seen running is its own affair."""
+        self._replacement.complete()
         operation = self._operation
-        operation.status["container"] = identity(container)
-        message = f"Container {container.name} goes on where it was saved"
+        message = f"Container {operation.status['container']['name']} goes on where it was saved"
         operation.reached(ConditionType.RESTORED, Reason.RESTORED, message)
         operation.succeed(Reason.RESTORED, message)

@@ -33,9 +33,10 @@ class LocalRestore:
         operation = self._operation
         container = self._container(state)
         operation.status["container"] = identity(container)
-        restoring = operation.entry.step in (Step.RESTORING, Step.RESTORED)
-        if restoring and container.state is State.RUNNING:
+        if operation.entry.step is Step.RESTORED:
             return self._finish(container)
+        if operation.entry.step is Step.RESTORING and container.state is State.RUNNING:
+            return self._seen_running(container)
         adopt = self._spec.existing_container is ExistingContainer.ADOPT
         if adopt and container.state is State.RUNNING:
             return operation.succeed(
@@ -44,7 +45,13 @@ class LocalRestore:
         self._look(container, state)
         operation.pause_point()
         self._restore(container)
-        return self._finish(self._podman.inspect(container.id))
+        return self._seen_running(self._podman.inspect(container.id))
+
+    def abandon(self) -> None:
+        """Bring what an earlier agent has begun to an end: nobody asks for it any more."""
+        container = self._podman.find(self._operation.entry.container_id)
+        if container is not None and container.state is State.RUNNING:
+            self._machine.clear_stored_checkpoint(container.bundle)
 
     def _container(self, state: LocalState) -> Container:
         reference = self._operation.entry.container_id or state.reference
@@ -103,9 +110,13 @@ class LocalRestore:
             raise explain(error, log, Phase.RESTORE, container.bundle) from error
         operation.status["statistics"] = {"restoreMicroseconds": statistics.get("restore_time", 0)}
 
-    def _finish(self, container: Container) -> None:
+    def _seen_running(self, container: Container) -> None:
         require_running(self._podman, container)
         self._operation.record(Step.RESTORED)
+        self._finish(container)
+
+    def _finish(self, container: Container) -> None:
+        """End well; what the container has done since it was seen running is its own affair."""
         self._machine.clear_stored_checkpoint(container.bundle)
         self._operation.status["container"] = identity(container)
         message = f"Container {container.name} goes on where it was saved"

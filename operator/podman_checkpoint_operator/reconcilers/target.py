@@ -59,18 +59,10 @@ class Replacement:
     is removed when the archive has been verified, which then is the state that the user asked for.
     """
 
-    def __init__(
-        self, podman: Podman, operation: Operation, *, name: str, container_id: str
-    ) -> None:
+    def __init__(self, podman: Podman, operation: Operation) -> None:
         self._podman = podman
         self._operation = operation
-        self._name = name
-        self._container_id = container_id
         self._replaced: list[Container] = []
-
-    @property
-    def _aside(self) -> str:
-        return f"{self._name}-replaced-{self._operation.entry.uid[:8]}"
 
     def plan(self, target: Target) -> None:
         """Note which containers stand in the way."""
@@ -88,30 +80,39 @@ class Replacement:
             busy_ports=() if running and not spec.publish_ports else target.busy_ports,
         )
 
-    def make_room(self) -> None:
-        """Stop and put aside, or remove, what stands in the way."""
+    def make_room(self, *, name: str, container_id: str) -> None:
+        """Stop and put aside, or remove, what stands in the way.
+
+        Args:
+            name: that the restored container will have.
+            container_id: that it will have; empty for a new one.
+        """
+        known = self._operation.entry.data
         for container in self._replaced:
-            itself = container.id == self._container_id
-            self._operation.record(
-                Step.REPLACING,
-                aside="" if itself else container.id,
-                wasRunning=container.state is State.RUNNING,
-            )
-            if itself:
+            if container.id == container_id:
                 self._podman.remove(container.id)
-            else:
-                if container.state is State.RUNNING:
-                    self._podman.stop(container.id)
-                self._podman.rename(container.id, self._aside)
+                continue
+            running = container.state is State.RUNNING
+            # An agent that was killed may have stopped it already.
+            stopped_by_us = known.get("aside") == container.id and known["wasRunning"]
+            self._operation.record(
+                Step.REPLACING, aside=container.id, name=name, wasRunning=running or stopped_by_us
+            )
+            if running:
+                self._podman.stop(container.id)
+            self._podman.rename(container.id, f"{name}-replaced-{self._operation.entry.uid[:8]}")
 
     def put_back(self) -> None:
         """After a failure: the container that was put aside gets its name back and runs again."""
         data = self._operation.entry.data
-        if data.get("aside"):
-            self._podman.rename(data["aside"], self._name)
-            if data["wasRunning"]:
-                with suppress(PodmanError):
-                    self._podman.start(data["aside"])
+        container = self._podman.find(data["aside"]) if data.get("aside") else None
+        if container is None:
+            return
+        if container.name != data["name"]:
+            self._podman.rename(container.id, data["name"])
+        if data["wasRunning"] and container.state is not State.RUNNING:
+            with suppress(PodmanError):
+                self._podman.start(container.id)
 
     def complete(self) -> None:
         """After success: remove the container that was put aside."""

@@ -22,7 +22,7 @@ from podman_checkpoint_operator.api.checkpoint import CheckpointSpec
 from podman_checkpoint_operator.api.reasons import Cause, ConditionType, Reason
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.reconcilers import queue
-from podman_checkpoint_operator.reconcilers.journal import Step
+from podman_checkpoint_operator.reconcilers.journal import Entry, Step
 from podman_checkpoint_operator.reconcilers.operation import (
     Operation,
     Resource,
@@ -54,6 +54,7 @@ class Script:
         self._lock = threading.Lock()
         self.runs: Counter[str] = Counter()
         self.discarded: list[str] = []
+        self.abandoned: list[str] = []
         self.busy: Counter[str] = Counter()
         self.most_at_once = 0
         self.most_per_container = 0
@@ -75,6 +76,9 @@ class Script:
             with self._lock:
                 self.busy[key] -= 1
         operation.succeed(Reason.CHECKPOINTED, "done")
+
+    def abandon(self, operation: Operation) -> None:
+        self.abandoned.append(operation.resource.uid)
 
     def discard(self, of: Resource) -> None:
         self.discarded.append(of.uid)
@@ -412,3 +416,53 @@ def test_a_deletion_waits_for_the_operation() -> None:
 
     on_host(body)
     assert script.discarded == ["uid-1"]
+
+
+def begun(step: Step) -> MemoryJournal:
+    """A journal with one operation, on container ``c``, that an earlier agent has left."""
+    journal = MemoryJournal()
+    journal.write(Entry("gone", "default", "gone", lock="c", step=step))
+    return journal
+
+
+def check(script: Script, journal: MemoryJournal, wanted: Callable[[], bool]) -> None:
+    async def body(host: Host) -> None:
+        host.operations.check(resource("gone"), script, wanted=wanted)
+        host.operations.ensure(resource("new", container="c"), script)
+        await host.idle()
+
+    on_host(body, journal=journal)
+
+
+def test_what_was_deleted_meanwhile_is_abandoned_before_anything_else_on_its_container() -> None:
+    order = []
+    script = Script(lambda operation: order.append(operation.resource.uid))
+    answers: list[Exception | bool] = [StatusUnwritable("down"), False]
+
+    def wanted() -> bool:
+        order.append("asked")
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    journal = begun(Step.FREEZING)
+    check(script, journal, wanted)
+    assert script.abandoned == ["gone"]
+    assert order == ["asked", "asked", "new"]
+    assert journal.read("gone") is None
+
+
+def test_what_is_still_wanted_is_not_abandoned() -> None:
+    script, journal = Script(), begun(Step.FREEZING)
+    check(script, journal, lambda: True)
+    assert not script.abandoned
+    assert journal.read("gone")
+
+
+@pytest.mark.parametrize("step", [Step.ACCEPTED, Step.FINISHED])
+def test_what_had_not_begun_or_has_ended_is_only_forgotten(step: Step) -> None:
+    script, journal = Script(), begun(step)
+    check(script, journal, lambda: False)
+    assert not script.abandoned
+    assert journal.read("gone") is None
