@@ -28,7 +28,7 @@ _ETCD_ADDRESS: Final = f"127.{paths.SUBNET.removeprefix('10.')}.1"
 """A loopback address of this lab's own: etcd asks for no credentials, so no host may reach it."""
 
 _ETCD: Final = Daemon("etcd")
-_API_SERVER: Final = Daemon("kube-apiserver")
+API_SERVER: Final = Daemon("kube-apiserver")
 _PKI: Final = paths.STATE / "pki"
 _PATIENCE: Final = 60
 """Seconds until a program counts as hung; both take about three."""
@@ -59,7 +59,7 @@ def up() -> None:
 
 def down() -> None:
     """Stop the control plane and delete its data. The bridge stays: hosts may still need it."""
-    for daemon in (_API_SERVER, _ETCD):
+    for daemon in (API_SERVER, _ETCD):
         daemon.stop()
     paths.KUBECONFIG.unlink(missing_ok=True)
     for folder in (_PKI, paths.STATE / "etcd", DISCOVERY_CACHE):
@@ -68,7 +68,7 @@ def down() -> None:
 
 def is_ready() -> bool:
     """Whether the API server answers, etcd included."""
-    if _API_SERVER.pid() is None or not paths.KUBECONFIG.exists():
+    if API_SERVER.pid() is None or not paths.KUBECONFIG.exists():
         return False
     probe = ("get", "--raw=/readyz", "--request-timeout=5s")
     return kubectl(*probe, check=False).returncode == 0
@@ -91,8 +91,8 @@ def _start_etcd(programs: tools.Tools) -> None:
 
 
 def _start_api_server(programs: tools.Tools, keys: pki.Pki) -> None:
-    if _API_SERVER.pid() is None:
-        _API_SERVER.start(
+    if API_SERVER.pid() is None:
+        API_SERVER.start(
             programs.kube_apiserver,
             f"--etcd-servers=http://{_ETCD_ADDRESS}:2379",
             f"--bind-address={paths.GATEWAY}",
@@ -113,9 +113,9 @@ def _start_api_server(programs: tools.Tools, keys: pki.Pki) -> None:
 def _wait_until_ready() -> None:
     deadline = time.monotonic() + _PATIENCE
     while not is_ready():
-        ended = [daemon for daemon in (_ETCD, _API_SERVER) if daemon.pid() is None]
+        ended = [daemon for daemon in (_ETCD, API_SERVER) if daemon.pid() is None]
         if ended or time.monotonic() > deadline:
-            daemon, problem = (ended[0], "ended") if ended else (_API_SERVER, "is not ready")
+            daemon, problem = (ended[0], "ended") if ended else (API_SERVER, "is not ready")
             raise ControlPlaneError(
                 f"{daemon.name} {problem}; its log {daemon.log_file} ends with:\n"
                 f"{daemon.last_words()}\n"
