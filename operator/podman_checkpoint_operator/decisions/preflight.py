@@ -7,7 +7,7 @@ Each function judges facts and returns its checks in a fixed order, passed ones 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -86,3 +86,10 @@ def version(text: str) -> tuple[int, ...]:
     """The leading numbers of a version: ``6.18.44-amd64`` is (6, 18, 44)."""
     numbers = _NUMBERS.match(text)
     return tuple(map(int, numbers.group().split("."))) if numbers else ()
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """Say of checks that passed how many there are, and which of them warn."""
+    warnings = [check.name for check in checks if check.result == "Warn"]
+    warned = f" but see {', '.join(warnings)} in status.preflight" if warnings else ""
+    return f"{len(checks)} checks, nothing stands in the way{warned}"

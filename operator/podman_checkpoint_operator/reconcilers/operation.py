@@ -15,7 +15,7 @@ from ..api.common import ConditionStatus
 from ..api.conditions import timestamp
 from ..api.reasons import Cause, ConditionType, Reason
 from ..decisions.failures import Interrupted, OperationFailed
-from ..decisions.preflight import Check, require
+from ..decisions.preflight import Check, require, summary
 from .journal import Entry, Journal, Step
 
 logger = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ class Operation:
             ConditionType.PREFLIGHT_PASSED,
             ConditionStatus.TRUE,
             Reason.PREFLIGHT_PASSED,
-            _summary(checks),
+            summary(checks),
         )
 
     def is_late(self) -> bool:
@@ -254,11 +254,7 @@ class Operation:
         self.event("Warning", failure.cause, failure.message)
         logger.warning(
             "failed",
-            extra={
-                "cause": str(failure.cause),
-                "evidence": failure.evidence[:MAX_EVIDENCE],
-                **self._fields(),
-            },
+            extra={**_diagnosis(failure), **self._fields()},
         )
 
     def report_again(self) -> None:
@@ -291,12 +287,6 @@ class Operation:
 
     def _fields(self) -> dict[str, str]:
         return {"resource": self.resource.key, "uid": self.resource.uid}
-
-
-def _summary(checks: list[Check]) -> str:
-    warnings = [check.name for check in checks if check.result == "Warn"]
-    warned = f" but see {', '.join(warnings)} in status.preflight" if warnings else ""
-    return f"{len(checks)} checks, nothing stands in the way{warned}"
 
 
 def _diagnosis(failure: OperationFailed) -> dict[str, str]:

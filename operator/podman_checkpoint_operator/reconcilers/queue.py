@@ -19,19 +19,16 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from pydantic import ValidationError
-
 from ..api.reasons import Cause, Reason
-from ..criu.catalogue import diagnose_podman
-from ..decisions.failures import Interrupted, OperationFailed, from_os_error
+from ..decisions.failures import Interrupted, OperationFailed
+from .explained import explained
 from .journal import Journal, Step
 from .operation import Operation, Reporter, Resource, ResourceGone, StatusUnwritable
-from .podman_port import PodmanError, PodmanUnreachable
+from .podman_port import PodmanUnreachable
 from .restore import WaitForCheckpoint
 
 logger = logging.getLogger(__name__)
 
-_A = TypeVar("_A")
 _T = TypeVar("_T")
 
 RETRY_SECONDS: Final = 5.0
@@ -156,7 +153,7 @@ class Operations:
                     if not await self._in(self._lookers, wanted):
                         logger.info("abandoned: its resource was deleted", extra=fields)
                         if operation.entry.step not in (Step.ACCEPTED, Step.FINISHED):
-                            abandon = partial(_explained, reconciler.abandon, operation)
+                            abandon = partial(explained, reconciler.abandon, operation)
                             await self._in(self._workers, abandon)
                         self._journal.remove(resource.uid)
                     return
@@ -203,10 +200,10 @@ class Operations:
 
     async def _attempt(self, operation: Operation, reconciler: Reconciler) -> None:
         resource = operation.resource
-        key = await self._in(self._lookers, lambda: _explained(reconciler.identify, resource))
+        key = await self._in(self._lookers, lambda: explained(reconciler.identify, resource))
         operation.claim(key)
         async with self._turn(operation, key):
-            await self._in(self._workers, lambda: _explained(reconciler.run, operation))
+            await self._in(self._workers, lambda: explained(reconciler.run, operation))
 
     @asynccontextmanager
     async def _turn(self, operation: Operation, key: str) -> AsyncIterator[None]:
@@ -270,31 +267,3 @@ class Operations:
         self._ended[uid] = None
         if len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
-
-
-def _explained(call: Callable[[_A], _T], argument: _A) -> _T:
-    """Call, and let nothing through but what this module knows how to deal with."""
-    try:
-        return call(argument)
-    except (OperationFailed, PodmanUnreachable, WaitForCheckpoint, Interrupted, StatusUnwritable):
-        raise
-    except ValidationError as error:
-        raise OperationFailed(
-            Cause.INVALID_SPEC,
-            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
-            "Correct the spec and create the resource anew",
-        ) from error
-    except PodmanError as error:
-        found = diagnose_podman(str(error))
-        raise OperationFailed(found.cause, found.evidence, found.remedy) from error
-    except OSError as error:
-        logger.exception("unexpected")
-        raise from_os_error(error, "go on") from error
-    except Exception as error:
-        # A defect of ours: the user gets an explained failure, the log gets the traceback.
-        logger.exception("unexpected")
-        raise OperationFailed(
-            Cause.UNKNOWN,
-            f"{type(error).__name__}: {error}",
-            "See the agent's log on the host, and report it as a defect",
-        ) from error

@@ -18,6 +18,9 @@ class NoReconciler:
     def run(self, operation: Operation) -> None:
         raise NotImplementedError
 
+    def abandon(self, operation: Operation) -> None:
+        raise NotImplementedError
+
     def discard(self, resource: Resource) -> None:
         raise NotImplementedError
 
