@@ -51,15 +51,6 @@ class CaptureStatistics:
     reflinked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TreeSize:
-    """How much a capture of a tree would copy."""
-
-    files: int
-    size_bytes: int
-    """Allocated blocks, so that holes do not count."""
-
-
 def capture_tree(source: Path, target: Path) -> CaptureStatistics:
     """Copy a tree exactly: links, owners, modes, times, holes, extended attributes, special files.
 
@@ -90,30 +81,6 @@ def capture_tree(source: Path, target: Path) -> CaptureStatistics:
         size_bytes=capture.contents.cloned_bytes + capture.contents.copied_bytes,
         reflinked=capture.contents.cloned_bytes > 0,
     )
-
-
-def measure_tree(root: Path) -> TreeSize:
-    """Count what :func:`capture_tree` would copy, while the container may still be changing it."""
-    files = size = 0
-    seen: set[tuple[int, int]] = set()
-    pending: list[str] = [os.fspath(root)]
-    while pending:
-        try:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    status = entry.stat(follow_symlinks=False)
-                    files += 1
-                    if stat.S_ISDIR(status.st_mode):
-                        pending.append(entry.path)
-                    elif (status.st_dev, status.st_ino) not in seen:
-                        size += status.st_blocks * 512
-                        if status.st_nlink > 1:
-                            seen.add((status.st_dev, status.st_ino))
-        except FileNotFoundError:
-            continue  # deleted since it was listed
-        except OSError as error:
-            raise from_os_error(error, f"measure {displayed(root)}") from error
-    return TreeSize(files=files, size_bytes=size)
 
 
 def sync_tree(root: Path) -> None:

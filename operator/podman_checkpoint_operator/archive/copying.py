@@ -8,11 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import tempfile
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from typing import Final
 
 FICLONE: Final = 0x40049409
 _SMALL: Final = 16 * 1024
@@ -118,21 +114,3 @@ def _read_and_write(source: int, target: int, *, start: int, end: int) -> None:
         while view:
             count = os.pwrite(target, view, offset)
             view, offset = view[count:], offset + count
-
-
-def supports_reflink(directory: Path) -> bool:
-    """Tell whether copies within a directory's file system share their blocks.
-
-    Where they do, a capture needs no space worth counting and no time that grows with the data.
-    """
-    with (
-        tempfile.TemporaryFile(dir=directory) as source,
-        tempfile.TemporaryFile(dir=directory) as target,
-    ):
-        source.write(b"x" * 4096)
-        source.flush()
-        try:
-            fcntl.ioctl(target.fileno(), FICLONE, source.fileno())
-        except OSError:
-            return False
-    return True

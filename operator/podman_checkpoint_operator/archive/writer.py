@@ -110,19 +110,6 @@ def write_archive(
     return sink.finish()
 
 
-def plain_size(sources: ArchiveSources) -> int:
-    """Return the length of the archive before compression, in bytes.
-
-    For a check of the free space, and for telling progress in percent.
-
-    Raises:
-        OperationFailed: As :func:`write_archive`.
-    """
-    return sum(
-        len(member.header()) + member.size + padding(member.size) for member in _members(sources)
-    ) + len(END)
-
-
 class _Sink:
     """The rest of the way of a plain byte."""
 

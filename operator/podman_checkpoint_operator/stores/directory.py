@@ -7,7 +7,6 @@ final name always stands for a complete archive.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import stat
@@ -18,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from ..api.reasons import Cause
 from ..decisions.failures import OperationFailed, from_os_error
+from .durable import publish, sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _SCHEME: Final = "file://"
 _COMPONENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MAX_COMPONENT: Final = 255 - len("..partial")
-_NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LISTED: Final = 5
 
@@ -129,7 +128,7 @@ class DirectoryStore:
         try:
             try:
                 yield ArchiveFile(descriptor, uri)
-                _publish(descriptor, partial, final, uri)
+                _complete(descriptor, partial, final, uri)
             finally:
                 os.close(descriptor)
         except BaseException:
@@ -173,7 +172,7 @@ class DirectoryStore:
         path = self._confined(uri)
         try:
             path.unlink()
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
@@ -207,7 +206,7 @@ class DirectoryStore:
         missing = [path for path in (directory, *directory.parents) if not path.exists()]
         for path in reversed(missing):
             path.mkdir(mode=0o700, exist_ok=True)
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
         if not directory.resolve().is_relative_to(self._here.resolve()):
             raise _outside(str(directory), "a symlink leads out of it")
 
@@ -253,43 +252,13 @@ def _components(name: str) -> list[str]:
     return components
 
 
-def _publish(descriptor: int, partial: Path, final: Path, uri: str) -> None:
+def _complete(descriptor: int, partial: Path, final: Path, uri: str) -> None:
     try:
-        os.fsync(descriptor)
-        _rename_without_replacing(partial, final)
-        _sync_directory(final.parent)
+        publish(descriptor, partial, final)
     except FileExistsError as error:
         raise _taken(uri) from error
     except OSError as error:
         raise from_os_error(error, f"complete {uri}") from error
-
-
-def _rename_without_replacing(source: Path, target: Path) -> None:
-    """Give a file its final name, unless something has it.
-
-    Raises:
-        FileExistsError: The name is taken.
-    """
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        # A file system without hard links. Names carry the UID of their resource, so nobody else
-        # wants this one between the check and the rename.
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from error
-        source.rename(target)
-    else:
-        source.unlink()
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _mode(path: Path) -> int:

@@ -17,7 +17,6 @@ from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.archive.capture import (
     MAX_DEPTH,
     capture_tree,
-    measure_tree,
     sync_tree,
 )
 from podman_checkpoint_operator.decisions.failures import OperationFailed
@@ -108,18 +107,6 @@ def test_too_deep_a_tree_is_explained(tmp_path: Path) -> None:
     with pytest.raises(OperationFailed, match="nested deeper") as caught:
         capture_tree(tmp_path / "source", tmp_path / "target")
     assert caught.value.cause is Cause.UNSUPPORTED_FILE
-
-
-def test_measure_counts_blocks_once(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x" * 100_000)
-    (tmp_path / "link").hardlink_to(tmp_path / "file")
-    with (tmp_path / "sparse").open("wb") as file:
-        file.truncate(1 << 30)
-
-    size = measure_tree(tmp_path)
-
-    assert size.files == 3
-    assert 100_000 <= size.size_bytes < 200_000
 
 
 def test_sync_of_a_missing_tree_is_an_error(tmp_path: Path) -> None:

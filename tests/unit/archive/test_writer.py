@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from podman_checkpoint_operator.api.common import Compression
 from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.archive.capture import capture_tree
-from podman_checkpoint_operator.archive.writer import ArchiveSources, plain_size, write_archive
+from podman_checkpoint_operator.archive.writer import ArchiveSources, write_archive
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from tests.unit.archive.checkpoints import PAGES, archive, make_sources, minimal
 from tests.unit.archive.podman_import import unpack
@@ -111,7 +111,7 @@ def test_digest_and_sizes_are_those_of_the_output(
 
     assert written.size_bytes == len(content)
     assert written.digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
-    assert written.plain_bytes == len(plain) == plain_size(sources)
+    assert written.plain_bytes == len(plain)
     assert "checkpoint/pages-1.img" in members(plain)
 
 
