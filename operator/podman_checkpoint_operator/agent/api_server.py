@@ -12,7 +12,7 @@ import urllib3.exceptions
 from kubernetes import client
 
 from ..api.names import API_VERSION, CHECKPOINTS, GROUP, REPORTING_COMPONENT, RESTORES, VERSION
-from ..reconcilers.operation import Resource, ResourceGone, StatusUnwritable
+from ..reconcilers.resource import Resource, ResourceGone, StatusUnwritable
 
 logger = logging.getLogger(__name__)
 

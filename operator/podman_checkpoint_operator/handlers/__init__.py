@@ -15,8 +15,8 @@ import kopf
 
 from ..api.names import CHECKPOINTS, GROUP, RESTORES, VERSION
 from ..decisions.failures import OperationFailed
-from ..reconcilers.operation import Resource
 from ..reconcilers.queue import Operations, Reconciler
+from ..reconcilers.resource import Resource
 
 _DISCARD_TRIES: Final = 10
 _DISCARD_RETRY_SECONDS: Final = 15
@@ -77,4 +77,5 @@ def resource_of(body: kopf.Body) -> Resource:
         generation=metadata.get("generation", 1),
         spec=dict(body.get("spec") or {}),
         status=dict(body.get("status") or {}),
+        deleted=bool(metadata.get("deletionTimestamp")),
     )

@@ -30,8 +30,9 @@ from .interrupted import DUMPED, InterruptedDump, changed
 from .journal import Step
 from .machine_port import GhostLimits, Machine
 from .observation import observe
-from .operation import Operation, Resource, StatusUnwritable
+from .operation import Operation
 from .podman_port import NotFound, Podman, PodmanUnreachable
+from .resource import Resource, StatusUnwritable
 from .running import identity
 
 logger = logging.getLogger(__name__)

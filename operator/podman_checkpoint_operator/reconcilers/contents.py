@@ -7,7 +7,7 @@ from typing import Any
 from ..api.checkpoint import CheckpointSpec
 from ..decisions.facts import Container, Mount
 from .archive_port import Contents
-from .operation import Resource
+from .resource import Resource
 
 
 def contents_of(container: Container, spec: CheckpointSpec, resource: Resource) -> Contents:

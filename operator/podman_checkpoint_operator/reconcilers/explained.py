@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from ..api.reasons import Cause
 from ..criu.catalogue import diagnose_podman
 from ..decisions.failures import Interrupted, OperationFailed, from_os_error
-from .operation import StatusUnwritable
 from .podman_port import PodmanError, PodmanUnreachable
+from .resource import StatusUnwritable
 from .restore import WaitForCheckpoint
 
 logger = logging.getLogger(__name__)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from ..api import conditions
 from ..api.common import ConditionStatus
@@ -17,63 +17,12 @@ from ..api.reasons import Cause, ConditionType, Reason
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import Check, require, summary
 from .journal import Entry, Journal, Step
+from .resource import Reporter, Resource, ResourceGone, StatusUnwritable
 
 logger = logging.getLogger(__name__)
 
 MAX_EVIDENCE: Final = 4096
 """Characters of evidence kept in status; an error body can be as long as it likes."""
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A ContainerCheckpoint or ContainerRestore as the API server sent it."""
-
-    kind: str
-    namespace: str
-    name: str
-    uid: str
-    generation: int
-    spec: Mapping[str, Any]
-    status: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def finished(self) -> bool:
-        """Whether its status says how it ended."""
-        ready = conditions.find_condition(self.status.get("conditions") or (), ConditionType.READY)
-        stalled = conditions.find_condition(
-            self.status.get("conditions") or (), ConditionType.STALLED
-        )
-        return bool(ready and ready["status"] == ConditionStatus.TRUE) or stalled is not None
-
-    @property
-    def key(self) -> str:
-        """``kind namespace/name``, for logs and messages."""
-        return f"{self.kind} {self.namespace}/{self.name}"
-
-
-class StatusUnwritable(Exception):
-    """The API server did not take a status; the operation itself is not affected."""
-
-
-class ResourceGone(StatusUnwritable):
-    """There is no such resource any more."""
-
-
-class Reporter(Protocol):
-    """How users hear of an operation."""
-
-    def status(self, resource: Resource, status: Mapping[str, Any]) -> None:
-        """Write a resource's status.
-
-        Raises:
-            StatusUnwritable: it could not be written now.
-            ResourceGone: the resource was deleted.
-        """
-
-    def event(
-        self, resource: Resource, severity: Literal["Normal", "Warning"], reason: str, message: str
-    ) -> None:
-        """Post an event; what goes wrong with it is not worth an error."""
 
 
 class Operation:

@@ -23,8 +23,9 @@ from ..api.reasons import Cause, Reason
 from ..decisions.failures import Interrupted, OperationFailed
 from .explained import explained
 from .journal import Journal, Step
-from .operation import Operation, Reporter, Resource, ResourceGone, StatusUnwritable
+from .operation import Operation
 from .podman_port import PodmanUnreachable
+from .resource import Reporter, Resource, ResourceGone, StatusUnwritable
 from .restore import WaitForCheckpoint
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class Operations:
         if resource.finished:
             self._journal.remove(uid)
             return
+        if resource.deleted and self._journal.read(uid) is None:
+            return  # it never began, and must not begin now
         task = asyncio.create_task(self._carry_out(resource, reconciler), name=resource.key)
         self._tasks[uid] = task
         task.add_done_callback(lambda _: self._tasks.pop(uid, None))

@@ -19,8 +19,9 @@ from ..decisions.source import ArchivedState, LocalState, NotYet, State, state_o
 from .archive_port import Archives
 from .journal import Step
 from .machine_port import Machine
-from .operation import Operation, Resource
+from .operation import Operation
 from .podman_port import Podman
+from .resource import Resource
 from .restore_archive import ArchiveRestore
 from .restore_local import LocalRestore
 

@@ -21,8 +21,9 @@ from .archive_port import Archives, Manifest
 from .explain import explain
 from .journal import Step
 from .machine_port import Machine
-from .operation import Operation, StatusUnwritable
+from .operation import Operation
 from .podman_port import Podman, PodmanError, PodmanTimedOut, PodmanUnreachable, RestoreOptions
+from .resource import StatusUnwritable
 from .running import identity, require_running
 from .target import Replacement, observe_target, saved
 

@@ -10,7 +10,7 @@ from kubernetes import client
 
 from podman_checkpoint_operator.agent.api_server import ApiServer
 from podman_checkpoint_operator.api.names import CHECKPOINTS
-from podman_checkpoint_operator.reconcilers.operation import ResourceGone, StatusUnwritable
+from podman_checkpoint_operator.reconcilers.resource import ResourceGone, StatusUnwritable
 from tests.unit.kubernetes_api import API, KubernetesApi, custom_object, serving
 from tests.unit.reconcilers.fakes import resource
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from podman_checkpoint_operator.reconcilers.operation import Operation, Resource
+from podman_checkpoint_operator.reconcilers.operation import Operation
 from podman_checkpoint_operator.reconcilers.queue import Operations, Reconciler
+from podman_checkpoint_operator.reconcilers.resource import Resource
 
 
 class NoReconciler:

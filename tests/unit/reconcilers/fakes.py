@@ -10,7 +10,8 @@ from typing import Any
 
 from podman_checkpoint_operator.api.reasons import ConditionType
 from podman_checkpoint_operator.reconcilers.journal import Entry, Step
-from podman_checkpoint_operator.reconcilers.operation import Operation, Resource
+from podman_checkpoint_operator.reconcilers.operation import Operation
+from podman_checkpoint_operator.reconcilers.resource import Resource
 
 
 class MemoryJournal:

@@ -20,8 +20,9 @@ from podman_checkpoint_operator.decisions.ghost import Held, Need
 from podman_checkpoint_operator.reconcilers.archive_port import Archives
 from podman_checkpoint_operator.reconcilers.dump import Dumper
 from podman_checkpoint_operator.reconcilers.machine_port import Machine
-from podman_checkpoint_operator.reconcilers.operation import Operation, Resource
+from podman_checkpoint_operator.reconcilers.operation import Operation
 from podman_checkpoint_operator.reconcilers.podman_port import CheckpointOptions, PodmanError
+from podman_checkpoint_operator.reconcilers.resource import Resource
 from tests.unit.reconcilers.fakes import MemoryJournal, RecordingReporter
 from tests.unit.samples import CONTAINER
 

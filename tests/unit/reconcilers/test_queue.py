@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,18 +24,14 @@ from podman_checkpoint_operator.api.reasons import Cause, ConditionType, Reason
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.reconcilers import queue
 from podman_checkpoint_operator.reconcilers.journal import Entry, Step
-from podman_checkpoint_operator.reconcilers.operation import (
-    Operation,
-    Resource,
-    ResourceGone,
-    StatusUnwritable,
-)
+from podman_checkpoint_operator.reconcilers.operation import Operation
 from podman_checkpoint_operator.reconcilers.podman_port import (
     NotFound,
     PodmanError,
     PodmanUnreachable,
 )
 from podman_checkpoint_operator.reconcilers.queue import Operations
+from podman_checkpoint_operator.reconcilers.resource import Resource, ResourceGone, StatusUnwritable
 from podman_checkpoint_operator.reconcilers.restore import WaitForCheckpoint
 from tests.unit.reconcilers.fakes import MemoryJournal, RecordingReporter, resource
 
@@ -171,6 +168,20 @@ def test_never_two_on_one_container_never_too_many_and_each_once(
     assert script.most_at_once <= most
     assert script.runs == {f"uid-{number}": 1 for number in range(len(containers))}
     assert all(host.reporter.ready(uid) == Reason.CHECKPOINTED for uid in script.runs)
+
+
+def test_a_resource_that_is_being_deleted_does_not_begin() -> None:
+    script = Script()
+    host = carry_out(script, replace(resource("uid-1"), deleted=True))
+    assert not script.runs
+    assert not host.reporter.reasons("uid-1")
+
+
+def test_a_resource_that_is_being_deleted_goes_on_where_it_had_begun() -> None:
+    script, journal = Script(), MemoryJournal()
+    journal.write(Entry("uid-1", "default", "uid-1", step=Step.CAPTURED))
+    carry_out(script, replace(resource("uid-1"), deleted=True), journal=journal)
+    assert script.runs == {"uid-1": 1}
 
 
 def test_a_latecomer_waits_also_when_the_container_was_handed_over_meanwhile() -> None:

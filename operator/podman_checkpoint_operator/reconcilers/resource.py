@@ -1,0 +1,65 @@
+"""The resource that an operation is of, and how its users hear of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ..api import conditions
+from ..api.common import ConditionStatus
+from ..api.reasons import ConditionType
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A ContainerCheckpoint or ContainerRestore as the API server sent it."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any] = field(default_factory=dict)
+    deleted: bool = False
+    """Its deletion was asked for, and waits for a finalizer."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether its status says how it ended."""
+        ready = conditions.find_condition(self.status.get("conditions") or (), ConditionType.READY)
+        stalled = conditions.find_condition(
+            self.status.get("conditions") or (), ConditionType.STALLED
+        )
+        return bool(ready and ready["status"] == ConditionStatus.TRUE) or stalled is not None
+
+    @property
+    def key(self) -> str:
+        """``kind namespace/name``, for logs and messages."""
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+class StatusUnwritable(Exception):
+    """The API server did not take a status; the operation itself is not affected."""
+
+
+class ResourceGone(StatusUnwritable):
+    """There is no such resource any more."""
+
+
+class Reporter(Protocol):
+    """How users hear of an operation."""
+
+    def status(self, resource: Resource, status: Mapping[str, Any]) -> None:
+        """Write a resource's status.
+
+        Raises:
+            StatusUnwritable: it could not be written now.
+            ResourceGone: the resource was deleted.
+        """
+
+    def event(
+        self, resource: Resource, severity: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Post an event; what goes wrong with it is not worth an error."""
