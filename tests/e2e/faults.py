@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tests.e2e.support import Object, archive_in_host
-from tests.lab import agent_process, paths
+from tests.lab import agent_process, fault, paths
 from tests.lab.agents import FAULT_VARIABLE
 from tests.lab.waiting import wait_until
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.lab.inventory import Host
 
 STATE: Final = "/var/lib/podman-checkpoint/state/operations"
-STAGES: Final = "/var/lib/containers/podman-checkpoint"
+STAGES: Final = "/var/lib/containers/storage/podman-checkpoint"
 
 LEFT_OVERS: Final = f"""\
 ls {STATE} {STAGES} 2>/dev/null | grep -v -e : -e '^$'
@@ -31,7 +31,12 @@ true
 
 
 def kill_at(point: str, host: Host) -> None:
-    """Start the host's agent so that it is killed at a point."""
+    """Start the host's agent so that it is killed at a point.
+
+    Raises:
+        AttributeError, ValueError: there is no such point; the agent would die, but not there.
+    """
+    fault.require(point)
     host.agent_start({FAULT_VARIABLE: point})
 
 

@@ -32,8 +32,8 @@ pytestmark = pytest.mark.lab
 
 STORING = (
     "after:file:write",
-    "before:store:_publish",
-    "after:store:_publish",
+    "before:store:publish",
+    "after:store:publish",
     "after:journal:Stored",
     "before:status:final",
     "after:status:final",

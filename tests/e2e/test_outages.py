@@ -124,7 +124,7 @@ class TestDeleted:
 
     def test_with_its_archive(self, bench: Bench, host_a: Host) -> None:
         container = bench.count(host_a)
-        kill_at("after:store:_publish", host_a)
+        kill_at("after:store:publish", host_a)
         saved = bench.checkpoint(container, leaveRunning=True, archive={}, deletionPolicy="Delete")
         wait_for_death(host_a)
         assert archives(bench)
@@ -229,7 +229,11 @@ def test_sigterm_in_the_middle_of_an_archive(bench: Bench, host_a: Host) -> None
 
 @pytest.fixture
 def full(host_a: Host) -> Iterator[None]:
-    host_a.exec("sh", "-c", f"mkdir -p {FULL} && mount -t tmpfs -o size=40m tmpfs {FULL}")
+    host_a.exec(
+        "sh",
+        "-c",
+        f"mkdir -p {FULL} && mount -t tmpfs -o size=40m tmpfs {FULL} && mkdir {FULL}/archives",
+    )
     yield
     host_a.exec("umount", "--lazy", FULL)
 

@@ -29,6 +29,7 @@ from podman_checkpoint_operator.cli.main import main
 from podman_checkpoint_operator.host.journal import DirectoryJournal
 from podman_checkpoint_operator.host.machine import LocalMachine
 from podman_checkpoint_operator.podman.service import PodmanService
+from podman_checkpoint_operator.reconcilers.journal import Step
 from podman_checkpoint_operator.stores import directory
 
 if TYPE_CHECKING:
@@ -45,6 +46,19 @@ OWNERS: Final[dict[str, Any]] = {
     "store": directory,
     "file": directory.ArchiveFile,
 }
+
+
+def require(point: str) -> None:
+    """See that the product still has what a point is about.
+
+    Raises:
+        AttributeError, ValueError: it has not.
+    """
+    _, where, what, *_ = point.split(":")
+    if where == "journal":
+        Step(what)
+    elif where != "status":
+        getattr(OWNERS[where], what)
 
 
 def arm(point: str) -> None:

@@ -103,7 +103,7 @@ async def _run(settings: Settings) -> None:
     if settings.archive_dir == DEFAULT_ARCHIVE_DIR:
         below(settings.host_root, DEFAULT_ARCHIVE_DIR).mkdir(0o700, parents=True, exist_ok=True)
     api_server = ApiServer()
-    limits = GhostLimits(settings.host_root, host=machine.host)
+    limits = GhostLimits(settings.host_root, host=machine.known_host)
     operations = Operations(
         journal=journal,
         reporter=api_server,

@@ -7,8 +7,6 @@ import json
 import re
 import socket
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -37,8 +35,6 @@ _CHECKPOINT_FILES: Final = (
 _EXPORT_LEFTOVERS: Final = ("rootfs-diff.tar", "deleted.files")
 _PROGRAM_PATHS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROGRAM_SECONDS: Final = 30
-_FRESH_SECONDS: Final = 10.0
-"""One operation asks several times, and each answer costs a tenth of a second."""
 _VERSION: Final = re.compile(r"^Version: (\S+)", re.MULTILINE)
 
 
@@ -55,18 +51,17 @@ class LocalMachine:
         self._describe = describe
         # Processes are looked at through the agent's own /proc: it shares the host's PID namespace.
         self._proc = Path("/proc")
-        self._lock = threading.Lock()
         self._known: Host | None = None
-        self._known_at = 0.0
         self._freezer = Freezer(proc=self._proc, cgroup_root=self._seen(Path("/sys/fs/cgroup")))
 
     def host(self) -> Host:
-        """Return the versions and abilities of the host, not older than a few seconds."""
-        with self._lock:
-            now = time.monotonic()
-            if self._known is None or now - self._known_at > _FRESH_SECONDS:
-                self._known, self._known_at = self._describe(self._criu_version()), now
-            return self._known
+        """Return the versions and abilities of the host, as they are now."""
+        self._known = self._describe(self._criu_version())
+        return self._known
+
+    def known_host(self) -> Host:
+        """Return what :meth:`host` said last; an operation has asked it at its beginning."""
+        return self._known or self.host()
 
     def boot_id(self) -> str:
         """Return what changes with every boot."""
@@ -183,7 +178,7 @@ class LocalMachine:
 
     def _stages(self) -> Path:
         # In Podman's store, which may be a mount point: captures are renamed and reflinked from it.
-        return self.host().graph_root / "podman-checkpoint"
+        return self.known_host().graph_root / "podman-checkpoint"
 
     def _seen(self, path: Path) -> Path:
         return files.below(self._root, path)
