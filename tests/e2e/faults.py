@@ -41,7 +41,7 @@ def kill_at(point: str, host: Host) -> None:
 
 
 def wait_for_death(host: Host) -> None:
-    wait_until(lambda: not host.agent_running(), "the agent to be killed", timeout=60)
+    wait_until(lambda: not host.agent_running(), "the agent to be killed", timeout=120)
 
 
 def counts(container: Container) -> list[int]:
@@ -129,7 +129,7 @@ def kill_at_each(
 def wait_for_stop(host: Host) -> None:
     """Wait until the agent's process is stopped, neither dead nor at work."""
     stopped = partial(host.exec, "sh", "-c", f'ps -o stat= -p "$(cat {agent_process.PID_FILE})"')
-    wait_until(lambda: stopped().stdout.startswith("T"), "the agent to be stopped", timeout=60)
+    wait_until(lambda: stopped().stdout.startswith("T"), "the agent to be stopped", timeout=120)
 
 
 def let_go_on(host: Host) -> None:

@@ -130,7 +130,7 @@ class TestDeleted:
         assert archives(bench)
         kubectl("delete", *saved.words(), "--wait=false")
         host_a.agent_start()
-        wait_until(lambda: not saved.exists(), "the resource to be gone", timeout=60)
+        wait_until(lambda: not saved.exists(), "the resource to be gone", timeout=120)
         assert not archives(bench)
         require_nothing_left(host_a)
         require_unfrozen(container)

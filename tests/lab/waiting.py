@@ -13,7 +13,7 @@ class WaitError(RuntimeError):
     """What was waited for did not happen."""
 
 
-def wait_until(condition: Callable[[], object], what: str, *, timeout: float = 30) -> None:
+def wait_until(condition: Callable[[], object], what: str, *, timeout: float = 120) -> None:
     """Look every 20 ms whether ``condition`` holds.
 
     Args:
