@@ -9,6 +9,7 @@ import pytest
 
 from tests.lab import network, paths
 from tests.lab.hosts import NamespacedHost
+from tests.lab.vm import VirtualHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,24 @@ def host(bridge: None) -> Iterator[NamespacedHost]:
 def other_host(bridge: None) -> Iterator[NamespacedHost]:
     """A second one."""
     yield from _new_host("host-u")
+
+
+@pytest.fixture(scope="session")
+def new_vm() -> Iterator[VirtualHost]:
+    """A virtual machine, new at the start of the session."""
+    machine = VirtualHost("host-w")
+    machine.destroy()
+    yield machine
+    machine.destroy()
+
+
+@pytest.fixture
+def vm(new_vm: VirtualHost) -> Iterator[VirtualHost]:
+    """The virtual machine, up, without containers."""
+    new_vm.up()
+    yield new_vm
+    if new_vm.is_up():
+        new_vm.exec("podman", "rm", "--all", "--force", "--time=0")
 
 
 @pytest.fixture(autouse=True)

@@ -138,6 +138,8 @@ class VirtualHost:
         if shown.stdout.strip() != image.identifier():
             with image.archive.open("rb") as archive:
                 self.exec("podman", "load", "--quiet", stdin=archive)
+            # Podman does not, and half an image after a power cut is worse than none.
+            self.exec("sync")
 
     # The agent
 

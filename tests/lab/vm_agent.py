@@ -7,6 +7,7 @@ variables, and nobody waits long for one that does not end.
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from . import agents, paths
@@ -94,7 +95,7 @@ class AgentUnit:
 def _command(launch: agents.Launch) -> str:
     """The agent's command, which leaves the start to a test's fault where one is set."""
     shebang, newline, rest = launch.script.partition("\n")
-    fault = " ".join((f"PYTHONPATH={launch.python_path}", "exec", *launch.fault_command))
+    fault = f"PYTHONPATH={launch.python_path} exec {shlex.join(launch.fault_command)}"
     return f'{shebang}{newline}[ -z "${agents.FAULT_VARIABLE}" ] || {fault} "$@"\n{rest}'
 
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 import shlex
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .shell import run
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-ANSWER_TIMEOUT: Final = 5
-"""Seconds until a guest is asked anew: what is sent before it has a network is lost."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +52,15 @@ class Connection:
             return False
         return run(*self._ssh("-O", "check"), check=False).returncode == 0
 
-    def answers(self) -> bool:
-        """Whether there is anybody to connect to."""
+    def answers(self, *, patience: float) -> bool:
+        """Whether an SSH server greets us.
+
+        Args:
+            patience: how long to wait, in seconds. QEMU itself takes every connection at once, and
+                what comes before the guest has a network is lost without an error.
+        """
         try:
-            with socket.create_connection(("127.0.0.1", self._port()), ANSWER_TIMEOUT) as guest:
+            with socket.create_connection(("127.0.0.1", self._port()), patience) as guest:
                 return guest.recv(4) == b"SSH-"
         except OSError:
             return False
@@ -73,7 +75,7 @@ class Connection:
         return [*self._ssh("-tt" if tty else "-T"), f"exec {shlex.join(argv)}"]
 
     def _ssh(self, *options: str) -> list[str]:
-        settings = {
+        settings: dict[str, object] = {
             "ControlPath": self.control_socket,
             "IdentityFile": self.key,
             "IdentitiesOnly": "yes",
@@ -81,6 +83,9 @@ class Connection:
             "StrictHostKeyChecking": "no",
             "UserKnownHostsFile": "/dev/null",
             "LogLevel": "ERROR",
+            # Whoever waits for a guest that restarted or hangs is told in the end.
+            "ServerAliveInterval": 15,
+            "ServerAliveCountMax": 20,
             "SetEnv": "LANG=C.UTF-8",
         }
         words = (word for key, value in settings.items() for word in ("-o", f"{key}={value}"))
