@@ -11,9 +11,27 @@ from tests.e2e.support import Bench, clear_host, make_namespace, remove_namespac
 from tests.lab import inventory, lifecycle, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from tests.lab.inventory import Host
+
+LOG_LINES = 40
+"""Of each agent, that a failed test shows."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the agents said with each failed test."""
+    report = yield
+    if report.failed and report.when == "call" and "bench" in getattr(item, "fixturenames", ()):
+        for name in inventory.NAMESPACED:
+            log = inventory.host(name).agent_log().splitlines()
+            # kopf tells of each attempt to reach an API server that is away.
+            said = [line for line in log if "Request attempt #" not in line][-LOG_LINES:]
+            report.sections.append((f"agent of {name}", "\n".join(said)))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,8 @@ def arm(point: str) -> None:
         if how == "PODMAN":
             _kill_podman()
         else:
-            os.kill(os.getpid(), signal.Signals[f"SIG{how}"])
+            # A signal for the process may hit another thread, and this one would go on for a while.
+            signal.pthread_kill(threading.get_ident(), signal.Signals[f"SIG{how}"])
 
     if where == "journal":
         _wrap(DirectoryJournal, "write", when, strike, lambda entry: entry.step == what)
