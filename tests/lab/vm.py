@@ -163,7 +163,10 @@ class VirtualHost:
         return self.is_up() and self._agent.is_running()
 
     def agent_log(self) -> str:
-        """What all agents of this host said since its disk was made, while it is up."""
+        """What all agents of this host said since its disk was made; nothing while it is down.
+
+        A power cut takes the last second.
+        """
         return self._agent.log() if self.is_up() else ""
 
     def _lock(self) -> AbstractContextManager[None]:

@@ -131,9 +131,9 @@ class VirtualMachine:
             return False
         if self.connection.is_up():
             return True
-        # Beside QEMU there is only the program that keeps the connection: it may be about to set it
-        # up. It ends when the guest restarts.
-        if self.connection.answers(patience=patience) and len(self.cgroup.pids()) == 1:
+        # Beside QEMU there is at most the program that keeps the connection, which takes a while to
+        # set it up. It ends when the guest restarts.
+        if len(self.cgroup.pids()) == 1 and self.connection.answers(patience=patience):
             self._launch("ssh", *self.connection.keeper_argv())
         return False
 
