@@ -260,6 +260,28 @@ class Bench:
         kubectl("apply", "--filename=-", stdin=json.dumps(file))
         return [self.object(each["kind"], each["metadata"]["name"]) for each in items]
 
+    def carry_out(self, manifest: Mapping[str, Any]) -> Object:
+        """Create a resource and see it become Ready, with as little beside it as can be.
+
+        Raises:
+            Failed: it failed; the message says why.
+        """
+        where = (GROUP, VERSION, self.prefix, KINDS[manifest["kind"]].plural)
+        api: Any = _custom_objects()
+        made = api.create_namespaced_custom_object(*where, dict(manifest))
+        changes: Iterable[Any] = watch.Watch().stream(
+            api.list_namespaced_custom_object,
+            *where,
+            field_selector=f"metadata.name={made['metadata']['name']}",
+            resource_version=made["metadata"]["resourceVersion"],
+        )
+        for change in changes:
+            if _ended(change["object"].get("status") or {}):
+                break
+        found = self.object(made["kind"], made["metadata"]["name"])
+        found.wait_ready()
+        return found
+
     def history(self, kind: str) -> list[dict[str, Any]]:
         """Return every state that resources of a kind have had, in order.
 

@@ -27,6 +27,7 @@ from ..api.names import (
 )
 from ..decisions.facts import Host
 from ..handlers import Handled, register
+from ..host.description import HostDescription
 from ..host.file_lock import acquire
 from ..host.files import below
 from ..host.ghost_limits import GhostLimits
@@ -95,7 +96,8 @@ async def _run(settings: Settings) -> None:
     def describe(criu_version: str) -> Host:
         return host_from_info(podman.info(), criu_version=criu_version)
 
-    machine = LocalMachine(settings.host_root, describe)
+    description = HostDescription(settings.host_root, describe, podman.release)
+    machine = LocalMachine(settings.host_root, description)
     archives = CheckpointArchives(
         DirectoryStore(settings.archive_dir, settings.host_root), settings.host_root
     )
@@ -103,7 +105,7 @@ async def _run(settings: Settings) -> None:
     if settings.archive_dir == DEFAULT_ARCHIVE_DIR:
         below(settings.host_root, DEFAULT_ARCHIVE_DIR).mkdir(0o700, parents=True, exist_ok=True)
     api_server = ApiServer()
-    limits = GhostLimits(settings.host_root, host=machine.known_host)
+    limits = GhostLimits(settings.host_root, host=description.known)
     operations = Operations(
         journal=journal,
         reporter=api_server,
@@ -182,7 +184,6 @@ def _register_lifecycle(
     async def probe(**_: Any) -> str:
         # An agent whose Podman is down is alive: restarting it would not help.
         try:
-            info = await asyncio.to_thread(podman.info)
+            return await asyncio.to_thread(podman.release)
         except PodmanError as error:
             return str(error)
-        return str(info["version"]["Version"])

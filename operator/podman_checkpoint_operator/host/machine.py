@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 import socket
-import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Final
 from ..criu import log as criu_log
 from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
 from . import files
+from .description import HostDescription
 from .freezer import Freezer, thaw
 from .processes import is_traced, look_at
 
@@ -33,9 +32,6 @@ _CHECKPOINT_FILES: Final = (
     "devshm-checkpoint.tar",
 )
 _EXPORT_LEFTOVERS: Final = ("rootfs-diff.tar", "deleted.files")
-_PROGRAM_PATHS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PROGRAM_SECONDS: Final = 30
-_VERSION: Final = re.compile(r"^Version: (\S+)", re.MULTILINE)
 
 
 class LocalMachine:
@@ -43,25 +39,23 @@ class LocalMachine:
 
     Args:
         root: where the host's file system is.
-        describe: returns the facts that Podman knows, given CRIU's version.
+        description: of that host.
     """
 
-    def __init__(self, root: Path, describe: Callable[[str], Host]) -> None:
+    def __init__(self, root: Path, description: HostDescription) -> None:
         self._root = root
-        self._describe = describe
+        self._description = description
         # Processes are looked at through the agent's own /proc: it shares the host's PID namespace.
         self._proc = Path("/proc")
-        self._known: Host | None = None
         self._freezer = Freezer(proc=self._proc, cgroup_root=self._seen(Path("/sys/fs/cgroup")))
 
     def host(self) -> Host:
         """Return the versions and abilities of the host, as they are now."""
-        self._known = self._describe(self._criu_version())
-        return self._known
+        return self._description.current()
 
     def known_host(self) -> Host:
         """Return what :meth:`host` said last; an operation has asked it at its beginning."""
-        return self._known or self.host()
+        return self._description.known()
 
     def boot_id(self) -> str:
         """Return what changes with every boot."""
@@ -182,25 +176,6 @@ class LocalMachine:
 
     def _seen(self, path: Path) -> Path:
         return files.below(self._root, path)
-
-    def _criu_version(self) -> str:
-        """Ask the host's CRIU for its version: Podman knows that there is one, not which."""
-        argv = ["criu", "--version"]
-        if self._root != Path("/"):
-            argv = ["chroot", str(self._root), *argv]
-        try:
-            output = subprocess.run(
-                argv,
-                capture_output=True,
-                text=True,
-                timeout=_PROGRAM_SECONDS,
-                check=True,
-                env={"PATH": _PROGRAM_PATHS},
-            ).stdout
-        except (OSError, subprocess.SubprocessError):
-            return ""
-        found = _VERSION.search(output)
-        return found.group(1) if found else ""
 
 
 def _is_bound(address: str, protocol: str, port: int) -> bool:

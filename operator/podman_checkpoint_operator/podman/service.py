@@ -36,6 +36,10 @@ class PodmanService:
         answer: dict[str, Any] = self._transport.get("info")
         return answer
 
+    def release(self) -> str:
+        """Return the service's version, at once."""
+        return self._transport.ping().get("Libpod-API-Version", "")
+
     def inspect(self, reference: str, *, timeout: float = 60.0) -> Container:
         """Return the container with this name or ID.
 

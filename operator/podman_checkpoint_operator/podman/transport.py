@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import requests
@@ -68,10 +69,32 @@ class Transport:
             NotFound: the service knows no such object.
             PodmanError: any other refusal.
         """
+        with self._answer(method, path, params=params, body=body, timeout=timeout) as answer:
+            return _decode(answer)
+
+    def ping(self) -> Mapping[str, str]:
+        """Return the headers of an answer that costs Podman nothing.
+
+        Raises:
+            PodmanUnreachable: the service does not answer.
+        """
+        with self._answer("GET", "_ping") as answer:
+            return answer.headers
+
+    @contextmanager
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Iterable[bytes] | None = None,
+        timeout: float = QUICK_SECONDS,
+    ) -> Iterator[requests.Response]:
         headers = {} if body is None else {"Content-Type": "application/x-tar"}
         client = APIClient(base_url=self.url)
         try:
-            answer = client.request(
+            yield client.request(
                 method,
                 f"http://{client.base_url.netloc}{client.path_prefix}{path}",
                 params=dict(params or {}),
@@ -79,7 +102,6 @@ class Transport:
                 headers=headers,
                 timeout=(CONNECT_SECONDS, timeout),
             )
-            return _decode(answer)
         except APIError as error:  # podman-py wraps what goes wrong below HTTP
             raise _unanswered(error.__cause__ or error, self.url) from error
         except (OSError, urllib3.exceptions.HTTPError) as error:

@@ -67,6 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(raw)))
+        self.send_header("Libpod-API-Version", "5.4.2")
         self.end_headers()
         self.wfile.write(raw)
 

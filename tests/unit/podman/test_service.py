@@ -68,6 +68,12 @@ def test_a_container_that_is_not_there(tmp_path: Path) -> None:
             service.inspect("c1")
 
 
+def test_the_release_is_in_every_answer(tmp_path: Path) -> None:
+    with podman(tmp_path, 200, b"OK") as (service, libpod):
+        assert service.release() == "5.4.2"
+    assert asked(libpod) == ("GET", "_ping", {})
+
+
 def test_a_checkpoint_asks_for_what_differs_from_the_default(tmp_path: Path) -> None:
     options = CheckpointOptions(leave_running=True, tcp_established=True, ignore_root_fs=True)
     with podman(tmp_path, 200, CHECKPOINTED) as (service, libpod):
