@@ -1,12 +1,13 @@
-"""``podman-checkpoint-agent``: the program that runs on every Podman host."""
+"""``podman-checkpoint-agent``: the program that runs on every Podman host, and its tools."""
 
 from __future__ import annotations
 
 import argparse
 import errno
 import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,34 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..agent.settings import Settings
+from . import diagnose
+from .output import refuse
 
 logger = logging.getLogger(__name__)
-
-_USAGE_ERROR = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line and do what it says; return the exit status."""
     arguments = _parser().parse_args(argv)
-    given = {name: value for name, value in vars(arguments).items() if value is not None}
-    given.pop("command")
+    call: Callable[[argparse.Namespace], int] = arguments.call
+    try:
+        return call(arguments)
+    except BrokenPipeError:
+        # Who read the output has enough. Python would complain once more when it closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _configure(arguments: argparse.Namespace) -> int:
+    given = {
+        name: value
+        for name, value in vars(arguments).items()
+        if value is not None and name in Settings.model_fields
+    }
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        return _refuse(_settings_message(error))
+        return refuse(_settings_message(error))
     return _run(settings)
 
 
@@ -47,19 +61,19 @@ def _run(settings: Settings) -> int:
     try:
         run.run(settings)
     except ConfigException as error:
-        return _refuse(
+        return refuse(
             f"no credentials for the API server: {error}\nSet KUBECONFIG to a kubeconfig of this"
             " agent, or run it as a Pod with a service account"
         )
     except run.AlreadyRunning as error:
-        return _refuse(f"{error}\nEnd it first, or give each its own --state-dir")
+        return refuse(f"{error}\nEnd it first, or give each its own --state-dir")
     except PermissionError as error:
-        return _refuse(f"{error.strerror}: {error.filename}\nRun the agent as root")
+        return refuse(f"{error.strerror}: {error.filename}\nRun the agent as root")
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return _refuse(f"{settings.liveness} is in use\nSet --liveness to a free address")
+            return refuse(f"{settings.liveness} is in use\nSet --liveness to a free address")
         what = f": {error.filename}" if error.filename else ""
-        return _refuse(f"{error.strerror or error}{what}\nCorrect the setting that names it")
+        return refuse(f"{error.strerror or error}{what}\nCorrect the setting that names it")
     return 0
 
 
@@ -67,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="podman-checkpoint-agent",
         description="Checkpoints and restores the Podman containers of this host, as"
-        " ContainerCheckpoints and ContainerRestores ask for it.",
+        " ContainerCheckpoints and ContainerRestores ask for it; explains logs of CRIU's.",
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -84,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
             metavar=name.upper(),
             help=f"{field.description} [PODMAN_CHECKPOINT_{name.upper()}; default: {default}]",
         )
+    run.set_defaults(call=_configure)
+    diagnose.add_parser(commands)
     return parser
 
 
@@ -97,11 +113,6 @@ def _settings_message(error: ValidationError) -> str:
 
 def _flag(problem: Any) -> str:
     return str(problem["loc"][0]).replace("_", "-")
-
-
-def _refuse(message: str) -> int:
-    print(f"podman-checkpoint-agent: {message}", file=sys.stderr)
-    return _USAGE_ERROR
 
 
 def _version() -> str:

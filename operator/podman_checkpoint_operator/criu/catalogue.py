@@ -8,7 +8,6 @@ cause; a line that no entry knows is passed over, but it stays in the evidence.
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from ..api.reasons import Cause
@@ -16,6 +15,7 @@ from . import log as criu_log
 from .diagnosis import Diagnosis, evidence
 from .dump_failures import DUMP_FAILURES
 from .general_failures import EXHAUSTED, LAST_RESORT
+from .log import LOG_NAMES, Phase
 from .podman_failures import PODMAN_FAILURES
 from .restore_failures import RESTORE_FAILURES
 
@@ -25,19 +25,13 @@ if TYPE_CHECKING:
     from .entry import Entry
 
 
-class Phase(StrEnum):
-    """What CRIU was doing."""
-
-    DUMP = "dump"
-    RESTORE = "restore"
-
-
-LOG_NAMES: Final = {Phase.DUMP: "dump.log", Phase.RESTORE: "restore.log"}
-
 _BY_PHASE: Final = {
     Phase.DUMP: DUMP_FAILURES + EXHAUSTED,
     Phase.RESTORE: RESTORE_FAILURES + EXHAUSTED,
 }
+_BY_SILENCE: Final = (Cause.UNKNOWN, Cause.CRIU_CONFIG_INVALID, Cause.INTERRUPTED)
+"""Causes to which a log may lead that holds no error line."""
+
 _SHOWN_ERRORS: Final = 5
 _QUOTED_BY: Final = re.compile(r"\b(?:crun|runc): ")
 
@@ -104,7 +98,7 @@ def diagnose(message: str, log: str | bytes | None, phase: Phase, *, path: str =
     if known is not None or log is None:
         return known or diagnose_podman(message)
     by_log = diagnose_log(log, phase, path=path)
-    if by_log.cause not in (Cause.UNKNOWN, Cause.CRIU_CONFIG_INVALID):
+    if by_log.cause not in _BY_SILENCE:
         return by_log
     by_message = diagnose_podman(message)
     return by_log if by_message.cause is Cause.UNKNOWN else by_message
@@ -121,13 +115,21 @@ def _search(lines: Sequence[str], entries: Iterable[Entry]) -> Diagnosis | None:
 
 
 def _silent(log: criu_log.Log, where: str) -> Diagnosis:
-    """Explain a log without any error: CRIU ends so when it cannot read its options."""
+    """Explain a log without any error."""
     if log.finished:
         return Diagnosis(
             cause=Cause.UNKNOWN,
             evidence=f"{where} says that CRIU finished successfully.",
             remedy="The runtime or Podman failed after CRIU. Look at the journal of Podman's "
             "service on the host: `journalctl -u podman.service`.",
+        )
+    if log.phase is not None:
+        return Diagnosis(
+            cause=Cause.INTERRUPTED,
+            evidence=f"{where} ends in the middle of the {log.phase}, without an error line.",
+            remedy="CRIU was killed, or it is still at work. See who ended it: `journalctl -k` "
+            "tells when memory ran out, Podman's and the agent's logs when they gave up waiting.",
+            transient=True,
         )
     files = ", ".join(log.config_files) or "/etc/criu/*.conf"
     return Diagnosis(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .secrecy import without_secrets
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -35,7 +37,8 @@ class Diagnosis:
 
 def evidence(lines: Iterable[str]) -> str:
     """Join lines to an evidence of bounded length; the first lines are the ones that matter."""
-    return shorten("\n".join(shorten(line, _MAX_LINE) for line in lines), MAX_EVIDENCE)
+    shown = (shorten(without_secrets(line), _MAX_LINE) for line in lines)
+    return shorten("\n".join(shown), MAX_EVIDENCE)
 
 
 def shorten(text: str, length: int) -> str:

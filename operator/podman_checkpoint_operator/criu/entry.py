@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .diagnosis import Diagnosis, shorten
+from .secrecy import without_secrets
 
 if TYPE_CHECKING:
     from ..api.reasons import Cause
@@ -46,7 +47,8 @@ class Entry:
     def explain(self, match: re.Match[str], evidence: str) -> Diagnosis:
         """Return what is to be told about a line that :meth:`search` has matched."""
         values = {
-            name: shorten(value or "", _MAX_VALUE) for name, value in match.groupdict().items()
+            name: shorten(without_secrets(value or ""), _MAX_VALUE)
+            for name, value in match.groupdict().items()
         }
         return Diagnosis(
             cause=self.cause,

@@ -10,10 +10,21 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class Phase(StrEnum):
+    """What CRIU was doing."""
+
+    DUMP = "dump"
+    RESTORE = "restore"
+
+
+LOG_NAMES: Final = {Phase.DUMP: "dump.log", Phase.RESTORE: "restore.log"}
 
 HEAD_BYTES: Final = 64 * 1024
 TAIL_BYTES: Final = 2 * 1024 * 1024
@@ -25,18 +36,22 @@ MAX_LINE: Final = 8 * 1024
 MAX_ERRORS: Final = 40
 
 # (00.123456), (100.12345), or nothing before the log is set up; then the PID while restoring.
-_PREFIX: Final = r"(?:\(\d+\.\d+\) *)?(?:pie: *)?(?:\d+: *)?"
-_ERROR: Final = re.compile(rf"{_PREFIX}(Error \([\w./-]+:\d+\): .*)")
-_VERSION: Final = re.compile(rf"{_PREFIX}Version: (\S+) \(gitid ")
-_KERNEL: Final = re.compile(rf"{_PREFIX}Running on \S+ Linux (\S+) ")
-_CONFIG_FILE: Final = re.compile(rf"{_PREFIX}Parsing config file (.+)")
+_PREFIX: Final = r"(?:\(\d+\.\d+\) *)?(?:pie: *)?(?:(?P<prefix_pid>\d+): *)?"
+_ERROR: Final = re.compile(rf"{_PREFIX}(?P<error>Error \([\w./-]+:\d+\): .*)")
+_VERSION: Final = re.compile(rf"{_PREFIX}Version: (?P<version>\S+) \(gitid ")
+_KERNEL: Final = re.compile(rf"{_PREFIX}Running on \S+ Linux (?P<release>\S+) ")
+_CONFIG_FILE: Final = re.compile(rf"{_PREFIX}Parsing config file (?P<path>.+)")
 _VERDICT: Final = re.compile(
     rf"{_PREFIX}(?:(?P<success>Dumping finished successfully|Restore finished successfully\..*)"
     r"|Error \([\w./-]+:\d+\): (?:Dumping|Restoring) FAILED\.)"
 )
 _FOREIGN_PROCESS: Final = re.compile(
-    rf"{_PREFIX}Warn +\(criu/seize\.c:\d+\): Unexpected process (\d+) in the freezer cgroup"
+    rf"{_PREFIX}Warn +\(criu/seize\.c:\d+\): Unexpected process (?P<pid>\d+) in the freezer cgroup"
 )
+_DUMPING: Final = re.compile(
+    rf"{_PREFIX}Dumping (?P<what>processes|task) \(pid: (?P<pid>\d+)(?: comm: (?P<comm>.*))?\)"
+)
+_RESTORING: Final = re.compile(rf"{_PREFIX}(?:Reading image tree|Dump CRIU run id = .*)")
 _GHOST: Final = re.compile(
     r"Can't dump ghost file (?P<path>.*) of (?P<size>\d+) size, increase limit"
 )
@@ -69,6 +84,19 @@ class GhostRefusal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Process:
+    """A process of the container.
+
+    Attributes:
+        pid: seen from the host in a dump, from the container in a restore.
+        comm: its short name as the kernel has it; empty in a restore, which does not log it.
+    """
+
+    pid: int
+    comm: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Log:
     """What one CRIU log says.
 
@@ -78,6 +106,8 @@ class Log:
         config_files: configuration files that CRIU has read, in order. The later one wins.
         errors: the first error lines without time and PID, without those that CRIU survives, and
             without the last, which only says that it failed.
+        phase: what CRIU was doing, or None when the log ends before CRIU has begun with it.
+        process: the one that CRIU was at when it failed, if it was at a single one.
         foreign_processes: PIDs in the container's cgroup that are not below its first process.
         finished: whether CRIU ended with success.
     """
@@ -86,6 +116,8 @@ class Log:
     kernel: str = ""
     config_files: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    phase: Phase | None = None
+    process: Process | None = None
     foreign_processes: tuple[int, ...] = ()
     finished: bool = False
 
@@ -100,8 +132,10 @@ def read_ends(stream: BinaryIO) -> bytes:
     """Return a log's beginning and its end; all of it when it is not longer than both.
 
     Args:
-        stream: the log, seekable.
+        stream: the log; one that cannot be sought in is read through.
     """
+    if not stream.seekable():
+        return _read_through(stream)
     length = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     if length <= HEAD_BYTES + TAIL_BYTES:
@@ -111,37 +145,80 @@ def read_ends(stream: BinaryIO) -> bytes:
     return head + b"\n" + stream.read(TAIL_BYTES)
 
 
+def _read_through(stream: BinaryIO) -> bytes:
+    head = stream.read(HEAD_BYTES)
+    tail, dropped = bytearray(), False
+    while data := stream.read(HEAD_BYTES):
+        tail += data
+        if len(tail) > TAIL_BYTES:
+            del tail[:-TAIL_BYTES]
+            dropped = True
+    return head + (b"\n" if dropped else b"") + bytes(tail)
+
+
 def parse(text: str | bytes) -> Log:
     """Read a log. No text is refused: an empty or a foreign one gives an empty :class:`Log`."""
-    version = kernel = ""
-    finished = False
-    config_files: list[str] = []
-    errors: list[str] = []
-    foreign: list[int] = []
+    reader = _Reader()
     for line in _lines(text):
+        reader.take(line)
+    return reader.log()
+
+
+class _Reader:
+    """Collects what the lines of a log say."""
+
+    def __init__(self) -> None:
+        self._heading: dict[str, str] = {}
+        self._config_files: list[str] = []
+        self._errors: list[tuple[str, Process | None]] = []
+        self._foreign: list[int] = []
+        self._phase: Phase | None = None
+        self._dumped: Process | None = None
+        self._finished = False
+
+    def take(self, line: str) -> None:
+        """Read the next line."""
         if match := _ERROR.match(line):
-            if len(errors) < MAX_ERRORS and not match[1].endswith(_FINAL):
-                errors.append(match[1])
-        elif not version and (match := _VERSION.match(line)):
-            version = match[1]
-        elif not kernel and (match := _KERNEL.match(line)):
-            kernel = match[1]
+            self._take_error(match["error"], match["prefix_pid"])
+        elif match := _DUMPING.match(line):
+            self._phase = self._phase or Phase.DUMP
+            if match["what"] == "task":
+                self._dumped = Process(pid=int(match["pid"]), comm=match["comm"] or "")
+        elif _RESTORING.fullmatch(line):
+            self._phase = self._phase or Phase.RESTORE
+        elif match := _VERSION.match(line) or _KERNEL.match(line):
+            for name in match.groupdict().keys() - {"prefix_pid"}:
+                self._heading.setdefault(name, match[name])
         elif match := _CONFIG_FILE.fullmatch(line):
-            config_files.append(match[1])
-        elif len(foreign) < MAX_ERRORS and (match := _FOREIGN_PROCESS.match(line)):
-            foreign.append(int(match[1]))
+            self._config_files.append(match["path"])
+        elif len(self._foreign) < MAX_ERRORS and (match := _FOREIGN_PROCESS.match(line)):
+            self._foreign.append(int(match["pid"]))
         # The last verdict counts: a container's file name, logged with a line break in it, could
         # fake an earlier one.
         if match := _VERDICT.fullmatch(line):
-            finished = match["success"] is not None
-    return Log(
-        criu_version=version,
-        kernel=kernel,
-        config_files=tuple(config_files),
-        errors=_telling(errors),
-        foreign_processes=tuple(foreign),
-        finished=finished,
-    )
+            self._finished = match["success"] is not None
+            dumped = "Dumping" in match[0]
+            self._phase = self._phase or (Phase.DUMP if dumped else Phase.RESTORE)
+
+    def _take_error(self, error: str, pid: str | None) -> None:
+        if len(self._errors) >= MAX_ERRORS or error.endswith(_FINAL):
+            return
+        restored = Process(pid=int(pid)) if pid and self._phase is Phase.RESTORE else None
+        self._errors.append((error, self._dumped or restored))
+
+    def log(self) -> Log:
+        """Return what was collected."""
+        errors = _telling(self._errors)
+        return Log(
+            criu_version=self._heading.get("version", ""),
+            kernel=self._heading.get("release", ""),
+            config_files=tuple(self._config_files),
+            errors=tuple(error for error, _ in errors),
+            phase=self._phase,
+            process=next((process for _, process in errors if process), None),
+            foreign_processes=tuple(self._foreign),
+            finished=self._finished,
+        )
 
 
 def finished(text: str | bytes) -> bool:
@@ -188,6 +265,6 @@ def _clean(line: bytes) -> str:
     )
 
 
-def _telling(errors: list[str]) -> tuple[str, ...]:
-    real = [error for error in errors if HARMLESS not in error]
-    return tuple(error for error in real if _DOUBTFUL not in error) or tuple(real)
+def _telling(errors: list[tuple[str, Process | None]]) -> list[tuple[str, Process | None]]:
+    real = [each for each in errors if HARMLESS not in each[0]]
+    return [each for each in real if _DOUBTFUL not in each[0]] or real

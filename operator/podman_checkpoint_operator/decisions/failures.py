@@ -7,6 +7,7 @@ import os
 from typing import Final
 
 from ..api.reasons import Cause
+from ..criu.secrecy import without_secrets
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -17,11 +18,13 @@ class OperationFailed(Exception):
 
     Attributes:
         cause: from the fixed vocabulary; also the reason of ``Stalled`` and ``Ready``.
-        evidence: what was seen, literally where it is somebody else's words (a log line, an error).
+        evidence: what was seen, literally where it is somebody else's words (a log line, an error),
+            but for values that look like secrets.
         remedy: what to set or do so that the next try succeeds; empty if nothing but a try helps.
     """
 
     def __init__(self, cause: Cause, evidence: str, remedy: str = "") -> None:
+        evidence = without_secrets(evidence)
         super().__init__(f"{cause}: {evidence}")
         self.cause = cause
         self.evidence = evidence

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ..criu import log as criu_log
+from ..criu.log import LOG_NAMES
 from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
 from . import files
 from .description import HostDescription
@@ -22,8 +23,6 @@ from .processes import is_traced, look_at
 _CHECKPOINT_FILES: Final = (
     "checkpoint",
     "pre-checkpoint",
-    "dump.log",
-    "restore.log",
     "stats-dump",
     "stats-restore",
     "config.dump",
@@ -135,11 +134,11 @@ class LocalMachine:
         for name in _EXPORT_LEFTOVERS:
             files.remove_tree(self._seen(bundle) / name)
 
-    def clear_stored_checkpoint(self, bundle: Path) -> None:
-        """Remove the images and logs of a checkpoint from the bundle."""
+    def clear_stored_checkpoint(self, bundle: Path, *, keep_log: bool = False) -> None:
+        """Remove the images of a checkpoint from the bundle, and CRIU's logs unless kept."""
         # The inventory first: without it nobody takes what is left for a state to restore.
         (self._seen(bundle) / "checkpoint" / "inventory.img").unlink(missing_ok=True)
-        for name in _CHECKPOINT_FILES:
+        for name in _CHECKPOINT_FILES if keep_log else (*_CHECKPOINT_FILES, *LOG_NAMES.values()):
             files.remove_tree(self._seen(bundle) / name)
 
     def read_log(self, bundle: Path, name: str) -> bytes | None:

@@ -154,7 +154,8 @@ class _Course:
                 and container.state is State.RUNNING
                 and not self._machine.is_dumped(container)
             ):
-                self._machine.clear_stored_checkpoint(container.bundle)
+                # The log tells more than status can hold.
+                self._machine.clear_stored_checkpoint(container.bundle, keep_log=True)
 
     def _container(self) -> Container:
         reference = self._operation.entry.container_id or self._spec.container_ref.key

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, Reason
 from ..criu import log as criu_log
-from ..criu.catalogue import Phase
+from ..criu.log import Phase
 from ..decisions import ghost
 from ..decisions.facts import Container, OpenFile, State
 from ..decisions.failures import OperationFailed

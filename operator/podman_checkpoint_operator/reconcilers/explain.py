@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..criu.catalogue import LOG_NAMES, Phase, diagnose
+from ..criu.catalogue import diagnose
+from ..criu.log import LOG_NAMES, Phase
 from ..decisions.failures import OperationFailed
 from .podman_port import PodmanError
 

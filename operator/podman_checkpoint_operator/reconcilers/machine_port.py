@@ -53,8 +53,8 @@ class Machine(Protocol):
     def clear_export_leftovers(self, bundle: Path) -> None:
         """Remove what an export left in the bundle; Podman would apply it at the next restore."""
 
-    def clear_stored_checkpoint(self, bundle: Path) -> None:
-        """Remove the images and logs of a checkpoint from the bundle."""
+    def clear_stored_checkpoint(self, bundle: Path, *, keep_log: bool = False) -> None:
+        """Remove the images of a checkpoint from the bundle, and CRIU's logs unless kept."""
 
     def read_log(self, bundle: Path, name: str) -> bytes | None:
         """Return the head and tail of ``dump.log`` or ``restore.log``, if it is there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..api.reasons import Cause, ConditionType, Reason
 from ..api.restore import ExistingContainer, RestoreSpec
-from ..criu.catalogue import Phase
+from ..criu.log import Phase
 from ..decisions import restore_preflight as preflight
 from ..decisions.facts import Container, State
 from ..decisions.failures import OperationFailed

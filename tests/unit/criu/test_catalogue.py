@@ -15,16 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.reasons import Cause
-from podman_checkpoint_operator.criu.catalogue import (
-    Phase,
-    diagnose,
-    diagnose_log,
-    diagnose_podman,
-)
+from podman_checkpoint_operator.criu.catalogue import diagnose, diagnose_log, diagnose_podman
 from podman_checkpoint_operator.criu.diagnosis import MAX_EVIDENCE
 from podman_checkpoint_operator.criu.dump_failures import DUMP_FAILURES
 from podman_checkpoint_operator.criu.entry import PLACES, Entry
 from podman_checkpoint_operator.criu.general_failures import EXHAUSTED, LAST_RESORT
+from podman_checkpoint_operator.criu.log import Phase
 from podman_checkpoint_operator.criu.podman_failures import PODMAN_FAILURES
 from podman_checkpoint_operator.criu.restore_failures import RESTORE_FAILURES
 
@@ -155,6 +151,13 @@ class TestSilentLog:
 
     def test_names_the_file_that_was_read(self) -> None:
         assert "Check /etc/criu/runc.conf" in diagnose_log(HEAD, Phase.DUMP).remedy
+
+    def test_that_ends_in_the_middle_tells_of_an_end_from_outside(self) -> None:
+        text = HEAD + "(00.1) Dumping processes (pid: 149 comm: sh)\n"
+        found = diagnose_log(text, Phase.DUMP)
+        assert (found.cause, found.transient) == (Cause.INTERRUPTED, True)
+        full = "write /x: no space left on device"
+        assert diagnose(full, text, Phase.DUMP).cause is Cause.NO_SPACE
 
     def test_of_a_dump_that_succeeded_blames_nobody(self) -> None:
         text = HEAD + "(00.2) Dumping finished successfully\n"

@@ -47,6 +47,41 @@ class TestHead:
         assert log.parse(b"") == log.Log()
 
 
+class TestSubject:
+    DUMP = b"""\
+(00.049889) Dumping processes (pid: 149 comm: sh)
+(00.061127) Dumping task (pid: 149 comm: sh)
+(00.061127) Dumping task (pid: 165 comm: a) b)
+"""
+    RESTORE = b"(00.003022) Reading image tree\n"
+    MISSING = b"Error (criu/files-reg.c:2353): Can't open file log on restore: No such file\n"
+
+    def test_of_a_dump_is_the_process_that_was_at_work(self) -> None:
+        read = log.parse(HEAD + self.DUMP + GHOST + FAILED)
+        assert (read.phase, read.process) == (log.Phase.DUMP, log.Process(pid=165, comm="a) b"))
+
+    def test_of_an_older_dump_has_no_name(self) -> None:
+        read = log.parse(b"(00.06) Dumping task (pid: 7)\n" + GHOST)
+        assert read.process == log.Process(pid=7)
+
+    def test_is_no_process_before_the_first(self) -> None:
+        assert log.parse(HEAD + self.DUMP.splitlines(True)[0] + GHOST).process is None
+
+    def test_of_a_restore_is_in_the_line(self) -> None:
+        read = log.parse(HEAD + self.RESTORE + b"(00.05)     12: " + self.MISSING)
+        assert (read.phase, read.process) == (log.Phase.RESTORE, log.Process(pid=12))
+
+    @pytest.mark.parametrize(
+        ("verdict", "phase"),
+        [(FAILED, "dump"), (b"Error (criu/cr-restore.c:1): Restoring FAILED.\n", "restore")],
+    )
+    def test_is_known_by_the_verdict_alone(self, verdict: bytes, phase: str) -> None:
+        assert log.parse(verdict).phase == phase
+
+    def test_is_unknown_while_criu_has_not_begun(self) -> None:
+        assert log.parse(HEAD).phase is None
+
+
 class TestErrors:
     def test_are_in_order_without_time_and_without_the_last(self) -> None:
         assert log.parse(HEAD + GHOST + FAILED).errors == (
@@ -129,13 +164,27 @@ def test_foreign_processes_are_those_outside_the_tree() -> None:
     assert log.parse(HEAD + line + b"atus 0x57f)\n").foreign_processes == (1420,)
 
 
-class TestReadEnds:
-    def test_of_a_short_log_is_all_of_it(self) -> None:
-        assert log.read_ends(io.BytesIO(HEAD + FAILED)) == HEAD + FAILED
+class Pipe(io.BytesIO):
+    """Can only be read on."""
 
-    def test_of_a_huge_log_has_head_error_and_verdict(self) -> None:
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: object) -> int:
+        raise AssertionError
+
+
+class TestReadEnds:
+    @pytest.mark.parametrize("stream", [io.BytesIO, Pipe])
+    @pytest.mark.parametrize("times", [1, 1000])
+    def test_of_a_short_log_is_all_of_it(self, stream: type[io.BytesIO], times: int) -> None:
+        text = HEAD + GHOST * times + FAILED
+        assert log.read_ends(stream(text)) == text
+
+    @pytest.mark.parametrize("stream", [io.BytesIO, Pipe])
+    def test_of_a_huge_log_has_head_error_and_verdict(self, stream: type[io.BytesIO]) -> None:
         filler = b"(00.1) Dumping path for -3 fd via self 19 [/var/lib/postgresql]\n" * 60_000
-        ends = log.read_ends(io.BytesIO(HEAD + filler + GHOST + filler[:10_000] + FAILED))
+        ends = log.read_ends(stream(HEAD + filler + GHOST + filler[:10_000] + FAILED))
         read = log.parse(ends)
         assert len(ends) <= log.HEAD_BYTES + log.TAIL_BYTES + 1
         assert read.criu_version == "4.2.1"

@@ -1,0 +1,48 @@
+"""What the commands have in common that read a file: how they open it and say what is wrong."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OUTPUTS: Final = ("text", "json")
+REFUSED: Final = 2
+"""Exit status: the command line is wrong, or what it names cannot be read."""
+
+
+class CannotRead(Exception):
+    """A file is not what a command needs; the message says so to the user."""
+
+
+def refuse(message: str) -> int:
+    """Tell what is wrong and return the exit status."""
+    print(f"podman-checkpoint-agent: {message}", file=sys.stderr)
+    return REFUSED
+
+
+@contextmanager
+def opened(file: str) -> Iterator[BinaryIO]:
+    """Open a regular file, a pipe, or the standard input for ``-``.
+
+    Raises:
+        CannotRead: there is no such thing.
+    """
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        # A folder can be opened, and a FIFO only when somebody writes to it.
+        if stat.S_ISDIR(os.stat(file).st_mode):
+            raise CannotRead(f"{file} is a directory")
+        stream = open(file, "rb")  # noqa: SIM115 - errors of the block are not ours
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CannotRead(f"cannot read {file}: {why}") from error
+    with stream:
+        yield stream
