@@ -116,6 +116,14 @@ REFUSED: Final = [
     Case(RESTORES.kind, archived(digest="0" * 64), field="spec.source.archive.digest"),
     Case(RESTORES.kind, archived(uri="/a.tar"), field="spec.source.archive.uri"),
     Case(RESTORES.kind, archived(uri="file://host/a.tar"), field="spec.source.archive.uri"),
+    _restore(field="spec.verify.exec", verify={}),
+    _restore(field="spec.verify.exec.command", verify={"exec": {}}),
+    _restore(field="spec.verify.exec.command", verify={"exec": {"command": []}}),
+    _restore(field="spec.verify.exec.command", verify={"exec": {"command": "true"}}),
+    _restore(
+        field="spec.verify.timeoutSeconds",
+        verify={"exec": {"command": ["true"]}, "timeoutSeconds": 0},
+    ),
     # Unions
     _checkpoint("set exactly one of name and id", "spec.containerRef", containerRef={}),
     _checkpoint(
@@ -212,6 +220,8 @@ ADMITTED: Final = [
             "[::1]:8000-8010:8000-8010/sctp",
         ]
     ),
+    _restore(verify={"exec": {"command": ["sh", "-c", "exit 0"]}, "timeoutSeconds": 300}),
+    Case(RESTORES.kind, in_place(verify={"exec": {"command": ["true"]}})),
     Case(RESTORES.kind, in_place(tcpEstablished=True, existingContainer="Adopt")),
     Case(RESTORES.kind, archived()),
 ]

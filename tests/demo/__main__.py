@@ -82,6 +82,8 @@ def demo() -> str:
 
     step("Move it to host-b, from the second archive")
     apply_sample("05-restore-on-another-host.yaml", "crst/pg-on-host-b")
+    command("kubectl get crst/pg-on-host-b --output=jsonpath={.status.verification}")
+    show(status("crst/pg-on-host-b", "verification"))
     expect_same(b.state(), before)
     ticks = b.ticks()
     show(f"the writing client goes on on host-b: {ticks} rows without a hole")

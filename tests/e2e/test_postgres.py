@@ -23,13 +23,13 @@ ENTRYPOINT = "--entrypoint=postgres-with-session"
 LIVE_ARCHIVES = 3
 ROWS = 10_000
 FILL = f"""
-CREATE TABLE accounts AS
+CREATE TABLE things AS
   SELECT n AS id, md5(n::text) AS owner FROM generate_series(1, {ROWS}) AS n;
 CREATE TEMPORARY TABLE basket (item text);
 INSERT INTO basket VALUES ('only in this session');
 """
 STATE = """
-SELECT count(*), md5(string_agg(id || owner, ',' ORDER BY id)) FROM accounts;
+SELECT count(*), md5(string_agg(id || owner, ',' ORDER BY id)) FROM things;
 SELECT 'postmaster', pg_postmaster_start_time();
 SELECT 'session', pg_backend_pid(), item FROM basket;
 """
@@ -52,7 +52,8 @@ def test_reboot_two_live_archives_and_a_move(bench: Bench, host_a: Host, host_b:
     apply(bench, database, "01-checkpoint-before-reboot").wait_ready()
     assert database.state == "exited"
     host_a.reboot(None)
-    apply(bench, database, "02-restore-after-reboot").wait_ready()
+    status = apply(bench, database, "02-restore-after-reboot").wait_ready()
+    assert status["verification"] == {"exitCode": 0, "output": str(ROWS)}
     assert in_session(database, STATE) == before
 
     apply(bench, database, "03-live-archive-1").wait_ready()
@@ -62,13 +63,14 @@ def test_reboot_two_live_archives_and_a_move(bench: Bench, host_a: Host, host_b:
     assert in_session(database, STATE) == grown != before
 
     host_a.exec("podman", "stop", "--time=0", database.name)
-    apply(bench, database, "05-restore-on-another-host").wait_ready()
+    status = apply(bench, database, "05-restore-on-another-host").wait_ready()
+    assert status["verification"] == {"exitCode": 0, "output": str(ROWS)}
     moved = database.on(host_b)
     assert in_session(moved, STATE) == grown
     # Another client, and what is on disk agrees with what was in memory.
     query(moved, "CHECKPOINT")
-    query(moved, "VACUUM FULL accounts")
-    assert query(moved, "SELECT count(*) FROM accounts") == str(ROWS)
+    query(moved, "VACUUM FULL things")
+    assert query(moved, "SELECT count(*) FROM things") == str(ROWS)
 
 
 def test_while_a_client_writes_all_the_time(bench: Bench, host_a: Host, host_b: Host) -> None:

@@ -101,6 +101,21 @@ class ContainerRef(SpecPart):
         return self
 
 
+class Command(SpecPart):
+    """What to run in a container: a program and its arguments, not run by a shell."""
+
+    command: Annotated[
+        tuple[Annotated[str, Field(max_length=4096)], ...], Field(min_length=1, max_length=64)
+    ]
+
+
+class CommandReport(StatusPart):
+    """How a command in the container ended, and what it said."""
+
+    exit_code: Annotated[int, Field(json_schema_extra={"format": "int64"})] | None = None
+    output: str = ""
+
+
 class Condition(StatusPart):
     """``metav1.Condition``; :mod:`.conditions` changes lists of them."""
 

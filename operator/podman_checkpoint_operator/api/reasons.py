@@ -27,6 +27,8 @@ class ConditionType(StrEnum):
     """What could be checked beforehand does not speak against the operation."""
     RESTORED = "Restored"
     """Podman and CRIU have brought the container back."""
+    VERIFIED = "Verified"
+    """The command of `spec.verify` found the restored container as it should be."""
 
 
 class Reason(StrEnum):
@@ -58,6 +60,10 @@ class Reason(StrEnum):
     """Podman and CRIU are bringing the container back."""
     RESTORED = "Restored"
     """The container runs again."""
+    VERIFYING = "Verifying"
+    """The command of `spec.verify` runs in the restored container."""
+    VERIFIED = "Verified"
+    """The command of `spec.verify` exited with 0."""
     ADOPTED = "Adopted"
     """The container was running already, and that was accepted."""
 
@@ -213,6 +219,9 @@ class Cause(StrEnum):
     """CRIU on this host cannot read the checkpoint: it was written by another version."""
     DIED_AFTER_RESTORE = "DiedAfterRestore"
     """The container was restored and ended at once."""
+    VERIFICATION_FAILED = "VerificationFailed"
+    """The container was restored and runs, but the command of `spec.verify` did not exit with 0 in
+    its time."""
     # The operation itself
     INVALID_SPEC = "InvalidSpec"
     """The resource asks for something that cannot be."""

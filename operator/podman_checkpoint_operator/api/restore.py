@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from .common import (
     ArchiveURI,
+    Command,
+    CommandReport,
     ContainerRef,
     Count,
     Digest,
@@ -76,6 +78,13 @@ class RestoreSource(SpecPart):
         return self
 
 
+class Verify(SpecPart):
+    """The command that decides whether a restored container is as it should be."""
+
+    exec: Command
+    timeout_seconds: Seconds = 30
+
+
 class RestoreSpec(SpecPart):
     """What the user asks for; immutable once created."""
 
@@ -92,6 +101,7 @@ class RestoreSpec(SpecPart):
     publish_ports: Annotated[tuple[PublishPort, ...], Field(max_length=100)] = ()
     pod: OptionalPodmanName = ""
     existing_container: ExistingContainer = ExistingContainer.FAIL
+    verify: Verify | None = None
     timeout_seconds: Seconds = 600
 
     @model_validator(mode="after")
@@ -149,3 +159,4 @@ class RestoreStatus(OperationStatus):
     """What the agent of the host reports."""
 
     statistics: RestoreStatistics | None = None
+    verification: CommandReport | None = None

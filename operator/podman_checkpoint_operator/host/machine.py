@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..criu import log as criu_log
 from ..criu.log import LOG_NAMES
@@ -18,6 +18,7 @@ from . import files
 from .description import HostDescription
 from .freezer import Freezer, thaw
 from .processes import is_traced, look_at
+from .sessions import end_session
 
 # Everything that Podman keeps in a bundle of a checkpoint beside the images, by its sources.
 _CHECKPOINT_FILES: Final = (
@@ -84,14 +85,24 @@ class LocalMachine:
         """Return what the processes of a cgroup hold."""
         return look_at(proc=self._proc, cgroup=cgroup)
 
+    def environment(self, container: Container) -> tuple[str, ...]:
+        """Return the variables that a container's processes get, as ``NAME=value``.
+
+        Podman's own description of a container leaves out those that it makes of secrets.
+        """
+        return tuple(self._runtime_config(container)["process"]["env"])
+
+    def end_session(self, container: Container, leader: int) -> None:
+        """Kill a process that was started into a container, with what it has started itself."""
+        end_session(proc=self._proc, cgroup=self.cgroup(container), leader=leader)
+
     def symlinked_sources(self, container: Container) -> tuple[Path, ...]:
         """Return the sources of a container's mounts, Podman's own too, that are symbolic links."""
         sources = [mount.source for mount in container.mounts if mount.type == "bind"]
         with suppress(OSError, ValueError, KeyError):
-            config = json.loads((self._seen(container.bundle) / "config.json").read_text())
             sources += [
                 Path(mount["source"])
-                for mount in config["mounts"]
+                for mount in self._runtime_config(container)["mounts"]
                 if mount.get("type") == "bind" and mount["source"].startswith("/")
             ]
         return self.symlinks(dict.fromkeys(sources))
@@ -168,6 +179,10 @@ class LocalMachine:
     def discard_stage(self, uid: str) -> None:
         """Remove the captured data of an operation, if there is any."""
         files.remove_tree(self._seen(self.stage(uid)))
+
+    def _runtime_config(self, container: Container) -> Any:
+        """What the runtime was told when the container was started or restored."""
+        return json.loads((self._seen(container.bundle) / "config.json").read_text())
 
     def _stages(self) -> Path:
         # In Podman's store, which may be a mount point: captures are renamed and reflinked from it.

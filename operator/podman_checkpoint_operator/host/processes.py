@@ -34,7 +34,7 @@ def look_at(*, proc: Path, cgroup: Path) -> Processes:
         proc: the host's ``/proc``.
         cgroup: directory of the container's cgroup.
     """
-    pids = tuple(sorted(_pids(cgroup)))
+    pids = tuple(sorted(pids_of(cgroup)))
     ghosts: dict[tuple[int, int], OpenFile] = {}
     sockets: set[int] = set()
     locks: dict[str, str] = {}
@@ -64,7 +64,8 @@ def is_traced(proc: Path, pid: int) -> bool:
     return any(line.startswith("TracerPid:") and line.split()[1] != "0" for line in lines)
 
 
-def _pids(cgroup: Path) -> Iterator[int]:
+def pids_of(cgroup: Path) -> Iterator[int]:
+    """Yield the processes of a cgroup and of those below it."""
     for folder, _, _ in os.walk(cgroup):
         with suppress(OSError):
             yield from map(int, Path(folder, "cgroup.procs").read_text().split())

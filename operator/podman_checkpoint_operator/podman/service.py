@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from ..reconcilers.podman_port import (
     NotFound,
     PodmanError,
     RestoreOptions,
+    Session,
 )
 from .inspection import container_from_inspect
+from .multiplexed import payloads
 from .transport import Transport
 
 _LIBPOD_NAMES = {
@@ -127,6 +129,35 @@ class PodmanService:
     def rename(self, container_id: str, name: str) -> None:
         """Give a container another name."""
         self._transport.post(f"containers/{container_id}/rename", params={"name": name})
+
+    def create_session(self, container_id: str, command: Sequence[str]) -> str:
+        """Prepare a command in a running container; return the session's ID."""
+        content = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
+        return str(self._transport.post(f"containers/{container_id}/exec", content=content)["Id"])
+
+    def start_session(
+        self, session: str, output: Callable[[bytes], None], *, timeout: float
+    ) -> None:
+        """Run a session's command to its end; what it writes goes to ``output`` at once.
+
+        A command that could not be begun has written why.
+        """
+        content = {"Detach": False, "Tty": False}
+        raw = self._transport.stream(f"exec/{session}/start", content=content, timeout=timeout)
+        for data in payloads(raw):
+            output(data)
+
+    def session(self, session: str) -> Session | None:
+        """Return how far a session is, or None when it was removed."""
+        try:
+            answer = self._transport.get(f"exec/{session}/json")
+        except NotFound:
+            return None
+        return Session(bool(answer["Running"]), int(answer["Pid"]), int(answer["ExitCode"]))
+
+    def remove_session(self, session: str) -> None:
+        """Forget a session that has ended; without that, Podman lists it for minutes."""
+        self._transport.post(f"exec/{session}/remove", content={"Force": False})
 
     def image_id(self, reference: str) -> str:
         """Return the ID of the image with this name or ID, or an empty string."""

@@ -23,6 +23,8 @@ QUICK_SECONDS: Final = 60.0
 """Limit of a request that only looks. Podman answers an inspect only after it has finished what it
 is doing with that container, so callers that wait for a checkpoint give more."""
 
+_CHUNK: Final = 1 << 16
+
 # Not urllib3's TimeoutError: a refused connection is one of its subclasses.
 _TIMEOUTS = (TimeoutError, requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
 
@@ -47,10 +49,19 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         body: Iterable[bytes] | None = None,
+        content: Mapping[str, Any] | None = None,
         timeout: float = QUICK_SECONDS,
     ) -> Any:
-        """Return the decoded JSON answer of a POST; ``body`` is streamed in chunks."""
-        return self.send("POST", path, params=params, body=body, timeout=timeout)
+        """Return the decoded JSON answer of a POST.
+
+        Args:
+            path: below ``/libpod/``.
+            params: the query.
+            body: a tar to be streamed in chunks; or
+            content: to be sent as JSON.
+            timeout: in seconds.
+        """
+        return self.send("POST", path, params=params, body=body, content=content, timeout=timeout)
 
     def send(
         self,
@@ -59,6 +70,7 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         body: Iterable[bytes] | None = None,
+        content: Mapping[str, Any] | None = None,
         timeout: float = QUICK_SECONDS,
     ) -> Any:
         """Send one request below ``/libpod/`` and return its decoded JSON answer, if it has one.
@@ -69,8 +81,27 @@ class Transport:
             NotFound: the service knows no such object.
             PodmanError: any other refusal.
         """
-        with self._answer(method, path, params=params, body=body, timeout=timeout) as answer:
+        sent: dict[str, Any] = {"params": dict(params or {})}
+        if content is not None:
+            sent["json"] = dict(content)
+        elif body is not None:
+            sent["data"] = iter(body)  # an iterator is sent in chunks
+            sent["headers"] = {"Content-Type": "application/x-tar"}
+        with self._answer(method, path, timeout=timeout, **sent) as answer:
             return _decode(answer)
+
+    def stream(self, path: str, *, content: Mapping[str, Any], timeout: float) -> Iterator[bytes]:
+        """Yield the answer of a POST as it comes, until the service closes the connection.
+
+        Raises:
+            PodmanError: as :meth:`send`; ``timeout`` is how long the service may be silent.
+        """
+        sent = {"json": dict(content), "stream": True}
+        with self._answer("POST", path, timeout=timeout, **sent) as answer:
+            if answer.status_code >= requests.codes.bad_request:
+                _decode(answer)
+            while data := answer.raw.read1(_CHUNK):
+                yield data
 
     def ping(self) -> Mapping[str, str]:
         """Return the headers of an answer that costs Podman nothing.
@@ -83,24 +114,16 @@ class Transport:
 
     @contextmanager
     def _answer(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: Iterable[bytes] | None = None,
-        timeout: float = QUICK_SECONDS,
+        self, method: str, path: str, *, timeout: float = QUICK_SECONDS, **sent: Any
     ) -> Iterator[requests.Response]:
-        headers = {} if body is None else {"Content-Type": "application/x-tar"}
+        """Send a request, and say what goes wrong, up to the end of its answer, in our words."""
         client = APIClient(base_url=self.url)
         try:
             yield client.request(
                 method,
                 f"http://{client.base_url.netloc}{client.path_prefix}{path}",
-                params=dict(params or {}),
-                data=None if body is None else iter(body),  # an iterator is sent in chunks
-                headers=headers,
                 timeout=(CONNECT_SECONDS, timeout),
+                **sent,
             )
         except APIError as error:  # podman-py wraps what goes wrong below HTTP
             raise _unanswered(error.__cause__ or error, self.url) from error

@@ -70,6 +70,13 @@ class Entry:
         """The reverse of :meth:`to_json`."""
         return cls(**{**content, "step": Step(content["step"])})
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether something may have been made or changed that is to be undone or finished."""
+        if self.step is Step.ACCEPTED:
+            return bool(self.data)
+        return self.step is not Step.FINISHED
+
     def with_data(self, **values: Any) -> Self:
         """A copy with some of ``data`` set."""
         return replace(self, data={**self.data, **values})

@@ -35,6 +35,12 @@ class Machine(Protocol):
     def processes(self, cgroup: Path) -> Processes:
         """Return what the processes of a cgroup hold."""
 
+    def environment(self, container: Container) -> tuple[str, ...]:
+        """Return the variables that a container's processes get, as ``NAME=value``."""
+
+    def end_session(self, container: Container, leader: int) -> None:
+        """Kill a process that was started into a container, with what it has started itself."""
+
     def symlinked_sources(self, container: Container) -> tuple[Path, ...]:
         """Return the sources of a container's mounts, Podman's own too, that are symbolic links."""
 

@@ -66,6 +66,11 @@ class Operation:
         self._journal.write(self.entry)
         logger.info("step", extra={"step": str(step), **self._fields()})
 
+    def note(self, **data: Any) -> None:
+        """Write to the journal what the present step is about to make, so that it is not lost."""
+        self.entry = replace(self.entry.with_data(**data), status=self.status)
+        self._journal.write(self.entry)
+
     def claim(self, lock: str) -> None:
         """Note what two operations must not touch at once."""
         self.entry = replace(self.entry, lock=lock)
@@ -110,6 +115,10 @@ class Operation:
         self._condition(type_, ConditionStatus.TRUE, reason, message)
         self._reporter.event(self.resource, "Normal", reason, message)
 
+    def missed(self, type_: ConditionType, failure: OperationFailed) -> None:
+        """Note a milestone that was not reached as a condition; written with the next report."""
+        self._condition(type_, ConditionStatus.FALSE, failure.cause, failure.message)
+
     def event(self, severity: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Post an event about the resource."""
         self._reporter.event(self.resource, severity, reason, message)
@@ -127,10 +136,7 @@ class Operation:
         try:
             require(checks)
         except OperationFailed as failure:
-            message = str(failure.evidence)
-            self._condition(
-                ConditionType.PREFLIGHT_PASSED, ConditionStatus.FALSE, failure.cause, message
-            )
+            self.missed(ConditionType.PREFLIGHT_PASSED, failure)
             raise
         self._condition(
             ConditionType.PREFLIGHT_PASSED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -57,6 +57,16 @@ class RestoreOptions:
     publish_ports: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Session:
+    """A command that was started into a running container from outside: ``podman exec``."""
+
+    running: bool
+    pid: int
+    """On the host; 0 when it does not run."""
+    exit_code: int
+
+
 class Podman(Protocol):
     """One Podman service; :class:`~..podman.service.PodmanService` speaks to a real one.
 
@@ -98,6 +108,20 @@ class Podman(Protocol):
 
     def rename(self, container_id: str, name: str) -> None:
         """Give a container another name."""
+
+    def create_session(self, container_id: str, command: Sequence[str]) -> str:
+        """Prepare a command in a running container; return the session's ID."""
+
+    def start_session(
+        self, session: str, output: Callable[[bytes], None], *, timeout: float
+    ) -> None:
+        """Run a session's command to its end; what it writes goes to ``output`` at once."""
+
+    def session(self, session: str) -> Session | None:
+        """Return how far a session is, or None when it was removed."""
+
+    def remove_session(self, session: str) -> None:
+        """Forget a session that has ended."""
 
     def image_id(self, reference: str) -> str:
         """Return an image's ID, or an empty string."""

@@ -155,7 +155,7 @@ class Operations:
                 try:
                     if not await self._in(self._lookers, wanted):
                         logger.info("abandoned: its resource was deleted", extra=fields)
-                        if operation.entry.step not in (Step.ACCEPTED, Step.FINISHED):
+                        if operation.entry.has_begun:
                             abandon = partial(explained, reconciler.abandon, operation)
                             await self._in(self._workers, abandon)
                         self._journal.remove(resource.uid)

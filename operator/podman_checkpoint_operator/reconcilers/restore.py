@@ -17,6 +17,7 @@ from ..api.restore import RestoreSpec
 from ..decisions.failures import OperationFailed
 from ..decisions.source import ArchivedState, LocalState, NotYet, State, state_of_checkpoint
 from .archive_port import Archives
+from .command import Commands
 from .journal import Step
 from .machine_port import Machine
 from .operation import Operation
@@ -99,6 +100,7 @@ class RestoreReconciler:
         """
         spec = RestoreSpec.model_validate(operation.resource.spec)
         tools = self._tools
+        Commands(tools.podman, tools.machine, operation).end()
         if {"made", "aside"} & operation.entry.data.keys():
             ArchiveRestore(tools.podman, tools.machine, tools.archives, operation, spec).abandon()
         elif operation.entry.step in (Step.RESTORING, Step.RESTORED):

@@ -26,6 +26,7 @@ from .podman_port import Podman, PodmanError, PodmanTimedOut, PodmanUnreachable,
 from .resource import StatusUnwritable
 from .running import identity, require_running
 from .target import Replacement, observe_target, saved
+from .verification import Verification
 
 _SETTLE_SECONDS: Final = 60.0
 _SETTLE_POLL_SECONDS: Final = 1.0
@@ -49,6 +50,7 @@ class ArchiveRestore:
         self._operation = operation
         self._spec = spec
         self._replacement = Replacement(podman, operation)
+        self._verification = Verification(podman, machine, operation, spec)
 
     def run(self, state: ArchivedState) -> None:
         """Verify, look, make room where asked, restore, see it run."""
@@ -105,6 +107,7 @@ class ArchiveRestore:
         if existing is None or existing.state is not State.RUNNING:
             return False
         self._operation.status["container"] = identity(existing)
+        self._verification.run(existing)
         self._operation.succeed(Reason.ADOPTED, f"Container {existing.name} was running already")
         return True
 
@@ -218,8 +221,12 @@ class ArchiveRestore:
 
     def _finish(self) -> None:
         """End well; what the container has done since it was seen running is its own affair."""
-        self._replacement.complete()
         operation = self._operation
-        message = f"Container {operation.status['container']['name']} goes on where it was saved"
+        known = operation.status["container"]
+        message = f"Container {known['name']} goes on where it was saved"
         operation.reached(ConditionType.RESTORED, Reason.RESTORED, message)
+        if self._spec.verify is not None:
+            container = self._podman.inspect(known["id"])
+            self._verification.run(container, kept_aside=self._replacement.kept_as)
+        self._replacement.complete()
         operation.succeed(Reason.RESTORED, message)

@@ -15,6 +15,7 @@ from .machine_port import Machine
 from .operation import Operation
 from .podman_port import NotFound, Podman, PodmanError, PodmanUnreachable, RestoreOptions
 from .running import identity, require_running
+from .verification import Verification
 
 
 class LocalRestore:
@@ -27,6 +28,7 @@ class LocalRestore:
         self._machine = machine
         self._operation = operation
         self._spec = spec
+        self._verification = Verification(podman, machine, operation, spec)
 
     def run(self, state: LocalState) -> None:
         """Look, restore, see it run; the stored state is removed last of all."""
@@ -39,6 +41,7 @@ class LocalRestore:
             return self._seen_running(container)
         adopt = self._spec.existing_container is ExistingContainer.ADOPT
         if adopt and container.state is State.RUNNING:
+            self._verification.run(container)
             return operation.succeed(
                 Reason.ADOPTED, f"Container {container.name} was running already"
             )
@@ -121,4 +124,5 @@ class LocalRestore:
         self._operation.status["container"] = identity(container)
         message = f"Container {container.name} goes on where it was saved"
         self._operation.reached(ConditionType.RESTORED, Reason.RESTORED, message)
+        self._verification.run(container)
         self._operation.succeed(Reason.RESTORED, message)

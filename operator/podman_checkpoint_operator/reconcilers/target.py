@@ -100,7 +100,16 @@ class Replacement:
             )
             if running:
                 self._podman.stop(container.id)
-            self._podman.rename(container.id, f"{name}-replaced-{self._operation.entry.uid[:8]}")
+            self._podman.rename(container.id, self._aside(name))
+
+    @property
+    def kept_as(self) -> str:
+        """The name of the container that was put aside; empty if none was."""
+        data = self._operation.entry.data
+        return self._aside(data["name"]) if data.get("aside") else ""
+
+    def _aside(self, name: str) -> str:
+        return f"{name}-replaced-{self._operation.entry.uid[:8]}"
 
     def put_back(self) -> None:
         """After a failure: the container that was put aside gets its name back and runs again."""

@@ -5,6 +5,7 @@ The answers were recorded from Podman 5.4.2. Not here: a real Podman; see tests/
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from podman_checkpoint_operator.reconcilers.podman_port import (
     PodmanError,
     PodmanUnreachable,
     RestoreOptions,
+    Session,
 )
 from tests.unit.podman.libpod import Libpod, Request, recorded, serving
 
@@ -201,3 +203,43 @@ def test_images_networks_and_volumes_that_are_not_there(tmp_path: Path) -> None:
         assert service.image_id("nope") == ""
         assert not service.network_exists("nope")
         assert service.volume_source("nope") is None
+
+
+SESSION = {"ID": "e1", "Running": False, "Pid": 0, "ExitCode": 3}
+
+
+def test_a_command_is_prepared_as_it_is_given(tmp_path: Path) -> None:
+    with podman(tmp_path, 201, {"Id": "e1"}) as (service, libpod):
+        assert service.create_session("57a6", ["sh", "-c", "exit 3"]) == "e1"
+    assert asked(libpod) == ("POST", "containers/57a6/exec", {})
+    assert json.loads(libpod.requests[0].body) == {
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Cmd": ["sh", "-c", "exit 3"],
+    }
+
+
+def test_what_a_command_writes_is_passed_on(tmp_path: Path) -> None:
+    written: list[bytes] = []
+    frames = b"\1\0\0\0\0\0\0\4out\n\2\0\0\0\0\0\0\4err\n"
+    with podman(tmp_path, 200, frames) as (service, libpod):
+        service.start_session("e1", written.append, timeout=30)
+    assert b"".join(written) == b"out\nerr\n"
+    assert asked(libpod) == ("POST", "exec/e1/start", {})
+    assert json.loads(libpod.requests[0].body) == {"Detach": False, "Tty": False}
+
+
+def test_a_command_that_podman_refuses(tmp_path: Path) -> None:
+    refusal = {"message": "can only start exec sessions when their container is running"}
+    with podman(tmp_path, 409, refusal) as (service, _), pytest.raises(PodmanError, match="only"):
+        service.start_session("e1", print, timeout=30)
+
+
+def test_how_far_a_session_is(tmp_path: Path) -> None:
+    with podman(tmp_path, 200, SESSION) as (service, _):
+        assert service.session("e1") == Session(running=False, pid=0, exit_code=3)
+
+
+def test_a_session_that_podman_has_forgotten(tmp_path: Path) -> None:
+    with podman(tmp_path, 404, MISSING) as (service, _):
+        assert service.session("e1") is None

@@ -1,0 +1,91 @@
+"""``spec.verify``: a command in the restored container decides whether it is as it should be.
+
+A container that is not is left running: it may have served its clients since, and what it has done
+is nowhere else. So is the stopped container that it has replaced.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Final
+
+from ..api.reasons import Cause, ConditionType, Reason
+from ..api.restore import RestoreSpec
+from ..decisions.facts import Container
+from ..decisions.failures import OperationFailed
+from .command import Commands, Outcome
+from .machine_port import Machine
+from .operation import Operation
+from .podman_port import Podman, PodmanError, PodmanUnreachable
+
+_NOT_RUN: Final = (125, 126, 127)
+_MAX_SHOWN: Final = 300
+
+
+class Verification:
+    """The verification of one restore."""
+
+    def __init__(
+        self, podman: Podman, machine: Machine, operation: Operation, spec: RestoreSpec
+    ) -> None:
+        self._commands = Commands(podman, machine, operation)
+        self._operation = operation
+        self._spec = spec
+
+    def run(self, container: Container, *, kept_aside: str = "") -> None:
+        """Verify a running container, if that was asked for.
+
+        Args:
+            container: restored, or adopted.
+            kept_aside: the name of the stopped container that it has replaced, if there is one.
+
+        Raises:
+            OperationFailed: it is not as it should be.
+        """
+        verify = self._spec.verify
+        if verify is None:
+            return
+        operation = self._operation
+        operation.progress(Reason.VERIFYING, f"Verifying container {container.name}")
+        try:
+            outcome = self._commands.run(
+                container, verify.exec.command, seconds=verify.timeout_seconds
+            )
+        except PodmanUnreachable:
+            raise
+        except PodmanError as error:
+            raise self._failure(container, str(error), kept_aside=kept_aside) from error
+        operation.status["verification"] = outcome.as_status()
+        if outcome.exit_code != 0:
+            evidence = ended(verify.exec.command, outcome, seconds=verify.timeout_seconds)
+            failure = self._failure(container, evidence, kept_aside=kept_aside)
+            if outcome.exit_code in _NOT_RUN:
+                failure.remedy = f"Correct spec.verify.exec.command. {failure.remedy}"
+            operation.missed(ConditionType.VERIFIED, failure)
+            raise failure
+        operation.reached(
+            ConditionType.VERIFIED, Reason.VERIFIED, f"Container {container.name} was verified"
+        )
+
+    def _failure(self, container: Container, evidence: str, *, kept_aside: str) -> OperationFailed:
+        remedy = (
+            f"Container {container.name} runs on as it was restored. When it is as it should be,"
+            " verify it by a new ContainerRestore with spec.existingContainer: Adopt"
+        )
+        if kept_aside:
+            remedy += (
+                f". The container that it replaced is kept, stopped, as {kept_aside}: to go back to"
+                f" it, podman rm -f {container.name}, podman rename {kept_aside} {container.name}"
+                f" and podman start {container.name}; or podman rm {kept_aside}"
+            )
+        return OperationFailed(Cause.VERIFICATION_FAILED, evidence, remedy)
+
+
+def ended(command: tuple[str, ...], outcome: Outcome, *, seconds: int) -> str:
+    """Say how a command ended that did not exit with 0, and the last that it said."""
+    words = shlex.join(command)
+    words = words if len(words) <= _MAX_SHOWN else f"{words[:_MAX_SHOWN]}…"
+    code = outcome.exit_code
+    how = f"did not end within {seconds} s" if code is None else f"exited with {code}"
+    said = outcome.output[-_MAX_SHOWN:].strip()
+    return f"the command {words} {how}" + (f" and said: {said}" if said else " and said nothing")
