@@ -29,6 +29,7 @@ from typing import Final
 
 from ..api.reasons import Cause
 from ..decisions.failures import OperationFailed
+from ..reconcilers.machine_port import Pause
 from . import thaw_guard
 
 FREEZE_SECONDS: Final = 30.0
@@ -96,19 +97,24 @@ class Freezer:
         return cgroup
 
     @contextmanager
-    def frozen(self, cgroup: Path, *, seconds: float) -> Iterator[None]:
+    def frozen(self, cgroup: Path, *, seconds: float) -> Iterator[Pause]:
         """Freeze a cgroup for the time of a block, at most for so many seconds.
+
+        The pause that is yielded has its length after the block.
 
         Raises:
             OperationFailed: it cannot be frozen, or was thawed before the block ended.
         """
+        pause = Pause()
         with self._guarded(cgroup, seconds):
+            began = time.monotonic()
             try:
                 self._freeze(cgroup, min(FREEZE_SECONDS, seconds))
-                yield
+                yield pause
                 _require_frozen(cgroup, seconds)
             finally:
                 thaw(cgroup)
+                pause.seconds = time.monotonic() - began
 
     def sweep(self) -> None:
         """Remove the empty cgroups of guards that were killed; those in use stay."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ..criu import log as criu_log
 from ..criu.log import LOG_NAMES
 from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
+from ..reconcilers.machine_port import Pause
 from . import files
 from .description import HostDescription
 from .freezer import Freezer, thaw
@@ -65,7 +66,7 @@ class LocalMachine:
         """Return the cgroup that CRIU is given for a running container."""
         return self._freezer.cgroup_of(container.pid, container.id)
 
-    def frozen(self, cgroup: Path, *, seconds: float) -> AbstractContextManager[None]:
+    def frozen(self, cgroup: Path, *, seconds: float) -> AbstractContextManager[Pause]:
         """Hold a cgroup's processes still for the time of a block."""
         return self._freezer.frozen(cgroup, seconds=seconds)
 

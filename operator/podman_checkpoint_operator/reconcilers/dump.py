@@ -61,11 +61,10 @@ class Dumper:
 
         def window() -> Statistics:
             self._begin(Step.FREEZING, container, cgroup=str(cgroup))
-            started = time.monotonic()
-            with self._machine.frozen(cgroup, seconds=self._operation.remaining()):
+            with self._machine.frozen(cgroup, seconds=self._operation.remaining()) as pause:
                 statistics = self._checkpoint(container, leave_running=True)
                 self._archives.capture(contents, stage)
-            statistics["paused"] = round((time.monotonic() - started) * 1e6)
+            statistics["paused"] = round(pause.seconds * 1e6)
             return statistics
 
         self._with_ghost_limit(container, window)

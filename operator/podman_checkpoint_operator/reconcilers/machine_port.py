@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
 from ..decisions.ghost import Held, Need
+
+
+@dataclass
+class Pause:
+    """A time for which a container was held still."""
+
+    seconds: float = 0.0
+    """Its length, when it is over."""
 
 
 class Machine(Protocol):
@@ -23,7 +32,7 @@ class Machine(Protocol):
     def cgroup(self, container: Container) -> Path:
         """Return the cgroup that CRIU is given for a running container."""
 
-    def frozen(self, cgroup: Path, *, seconds: float) -> AbstractContextManager[None]:
+    def frozen(self, cgroup: Path, *, seconds: float) -> AbstractContextManager[Pause]:
         """Hold a cgroup's processes still for the time of a block."""
 
     def thaw(self, cgroup: Path) -> None:

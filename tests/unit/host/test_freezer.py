@@ -118,12 +118,13 @@ def start_agent(victim: Victim, seconds: float) -> subprocess.Popen[str]:
 
 class TestFrozen:
     def test_holds_the_processes_still_for_the_block(self, victim: Victim) -> None:
-        with victim.freezer().frozen(victim.cgroup, seconds=60):
+        with victim.freezer().frozen(victim.cgroup, seconds=60) as pause:
             assert victim.is_frozen()
             still = victim.count()
             time.sleep(0.05)
             assert victim.count() == still
         victim.require_running()
+        assert pause.seconds >= 0.05
 
     def test_leaves_no_guard_behind(self, victim: Victim) -> None:
         with victim.freezer().frozen(victim.cgroup, seconds=60):
