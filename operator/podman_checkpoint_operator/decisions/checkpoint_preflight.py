@@ -14,6 +14,7 @@ from .preflight import Check, failed, listed, passed, size, version, warned
 # CRIU before 4.2 asks for a socket option that the kernel removed in 6.16.
 _SOCKET_OPTION_KERNEL: Final = (6, 16)
 _SOCKET_OPTION_CRIU: Final = (4, 2)
+_OLDEST_CRIU: Final = (3, 11)
 _INIT_PROGRAMS: Final = ("catatonit", "tini", "dumb-init", "podman-init")
 
 
@@ -56,13 +57,26 @@ def container_checks(container: Container, wanted: Wanted) -> Iterator[Check]:
             Cause.USER_NAMESPACE,
             "Run the container without --uidmap, --gidmap and --userns",
         )
+    else:
+        yield passed("UserNamespace", "none of its own")
     if container.exec_sessions:
         yield warned(
             "ExecSessions",
             f"{len(container.exec_sessions)} podman exec sessions (health checks are such) are not"
             " part of a checkpoint",
-            "If the checkpoint fails with ExternalUnixSocket, end them first",
+            "End those that matter first: they do not come back",
         )
+    else:
+        yield passed("ExecSessions", "none")
+    if container.health_check:
+        yield warned(
+            "HealthCheck",
+            "the container has a health check, whose runs are not part of a checkpoint; Podman"
+            " does not begin them again before the container's next start",
+            "Run podman healthcheck run by a timer of your own after a restore",
+        )
+    else:
+        yield passed("HealthCheck", "none")
 
 
 def mount_checks(
@@ -79,6 +93,8 @@ def mount_checks(
             Cause.SYMLINKED_INIT,
             "Set init_path in containers.conf to the link's target and create the container anew",
         )
+    else:
+        yield passed("Init", "not used" if not container.init else "no symbolic link")
     if others:
         yield failed(
             "MountSources",
@@ -87,6 +103,8 @@ def mount_checks(
             Cause.SYMLINKED_MOUNT_SOURCE,
             "Run the container with the link's target as the source: realpath SOURCE tells it",
         )
+    else:
+        yield passed("MountSources", "no symbolic links")
     binds = [mount.source for mount in container.mounts if mount.type == "bind"]
     # Podman assembles these in the bundle when a container starts, and takes them apart when it
     # stops; no restore puts them together again.
@@ -120,7 +138,15 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
             Cause.ROOTLESS,
             "Point the agent at the rootful socket: PODMAN_CHECKPOINT_PODMAN_URL",
         )
-    yield _criu_check(host)
+    else:
+        yield passed("Rootful", "Podman runs as root")
+    if not host.criu_version:
+        yield failed(
+            "CRIU",
+            "CRIU is not installed on the host",
+            Cause.RUNTIME_WITHOUT_CRIU,
+            "Install criu 4.2 or newer on the host",
+        )
     if container.runtime == "crun" and not host.runtime_supports_criu:
         first_line, _, _ = host.runtime_version.partition("\n")
         yield failed(
@@ -129,6 +155,8 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
             Cause.RUNTIME_WITHOUT_CRIU,
             "Install a crun with +CRIU in crun --version, or runc",
         )
+    else:
+        yield passed("Runtime", container.runtime)
     if wanted.leave_running and host.cgroup_version != "v2":
         yield failed(
             "Freezer",
@@ -146,24 +174,33 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
         )
 
 
-def _criu_check(host: Host) -> Check:
-    if not host.criu_version:
+def criu_check(host: Host, processes: Processes) -> Check:
+    """Check that the host's CRIU can save these processes on its kernel."""
+    seen = f"CRIU {host.criu_version} on kernel {host.kernel_version}"
+    if version(host.criu_version) < _OLDEST_CRIU:
         return failed(
             "CRIU",
-            "CRIU is not installed on the host",
-            Cause.RUNTIME_WITHOUT_CRIU,
-            "Install criu 4.2 or newer on the host",
+            f"{seen} is older than Podman accepts",
+            Cause.CRIU_TOO_OLD,
+            "Install CRIU 4.2 or newer on the host",
         )
     if (
-        version(host.kernel_version) >= _SOCKET_OPTION_KERNEL
-        and version(host.criu_version) < _SOCKET_OPTION_CRIU
+        version(host.kernel_version) < _SOCKET_OPTION_KERNEL
+        or version(host.criu_version) >= _SOCKET_OPTION_CRIU
     ):
-        return warned(
+        return passed("CRIU", seen)
+    if processes.internet_sockets:
+        return failed(
             "CRIU",
-            f"CRIU {host.criu_version} cannot save sockets on kernel {host.kernel_version}",
+            f"{seen} cannot save IP sockets, and the container has some",
+            Cause.CRIU_TOO_OLD,
             "Install CRIU 4.2 or newer, which this kernel needs",
         )
-    return passed("CRIU", f"CRIU {host.criu_version} on kernel {host.kernel_version}")
+    return warned(
+        "CRIU",
+        f"{seen} cannot save IP sockets; the container has none just now",
+        "Install CRIU 4.2 or newer, which this kernel needs",
+    )
 
 
 def process_checks(processes: Processes, wanted: Wanted) -> Iterator[Check]:
@@ -187,6 +224,31 @@ def process_checks(processes: Processes, wanted: Wanted) -> Iterator[Check]:
         )
     else:
         yield passed("FileLocks", f"{len(processes.file_locks)} held")
+    yield from _unix_checks(processes)
+
+
+def _unix_checks(processes: Processes) -> Iterator[Check]:
+    """Checks that no UNIX connection is cut in two: CRIU must save both ends of it."""
+    if processes.outside_connections:
+        yield failed(
+            "UnixSockets",
+            "the container is connected to a process outside it:"
+            f" {listed(processes.outside_connections)}",
+            Cause.EXTERNAL_UNIX_SOCKET,
+            "Have the program close the connection, or run the container without the mount that"
+            " this socket is in",
+        )
+    if processes.session_connections:
+        yield failed(
+            "UnixSockets",
+            "a podman exec session or a health check is connected to the container's own process:"
+            f" {listed(processes.session_connections)}",
+            Cause.EXEC_SESSION,
+            "End the session: leave the program that podman exec runs, or suspend the health check"
+            " with podman update --no-healthcheck (Podman 5.4 or newer)",
+        )
+    if not processes.outside_connections and not processes.session_connections:
+        yield passed("UnixSockets", "no connection leads out of the container")
 
 
 def space_checks(spaces: Sequence[Space]) -> Iterator[Check]:

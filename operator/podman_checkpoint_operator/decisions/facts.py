@@ -60,6 +60,8 @@ class Container:
     pod: str
     annotations: Mapping[str, str]
     exec_sessions: tuple[str, ...]
+    health_check: bool = False
+    """Whether Podman runs a health check of it."""
 
     @property
     def mount_sources(self) -> tuple[Path, ...]:
@@ -102,12 +104,21 @@ class Processes:
     """What the container's processes hold, read from ``/proc`` before the container is touched."""
 
     pids: tuple[int, ...] = ()
-    resident_bytes: int = 0
+    memory_bytes: int = 0
+    """What CRIU would save of their memory, swapped pages too."""
+    tmpfs_bytes: int = 0
+    """What lies in the container's own tmpfs mounts."""
     ghost_files: tuple[OpenFile, ...] = ()
     established_tcp: tuple[str, ...] = ()
     """``local -> remote`` of each established TCP connection."""
+    internet_sockets: bool = False
+    """Whether they have any IP socket, listening ones too."""
     file_locks: tuple[str, ...] = ()
     """``path: lock`` of each lock, the lock in the words of ``/proc/locks``."""
+    outside_connections: tuple[str, ...] = ()
+    """UNIX connections to processes outside the container, by the name of the socket."""
+    session_connections: tuple[str, ...] = ()
+    """UNIX connections to processes that were started into the container from outside."""
 
 
 @dataclass(frozen=True)

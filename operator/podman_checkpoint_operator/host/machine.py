@@ -82,9 +82,9 @@ class LocalMachine:
         """Whether CRIU holds a container's first process just now."""
         return is_traced(self._proc, container.pid)
 
-    def processes(self, cgroup: Path) -> Processes:
-        """Return what the processes of a cgroup hold."""
-        return look_at(proc=self._proc, cgroup=cgroup)
+    def processes(self, container: Container) -> Processes:
+        """Return what the processes of a running container hold."""
+        return look_at(proc=self._proc, cgroup=self.cgroup(container), init=container.pid)
 
     def environment(self, container: Container) -> tuple[str, ...]:
         """Return the variables that a container's processes get, as ``NAME=value``.

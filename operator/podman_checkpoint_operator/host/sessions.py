@@ -10,7 +10,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from .processes import pids_of
+from .proc import pids_of
 
 
 def end_session(*, proc: Path, cgroup: Path, leader: int) -> None:

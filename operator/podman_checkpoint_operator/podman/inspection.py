@@ -42,6 +42,7 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         pod=data.get("Pod") or "",
         annotations=dict(config.get("Annotations") or {}),
         exec_sessions=tuple(data.get("ExecIDs") or ()),
+        health_check=_is_checked(config.get("Healthcheck") or {}),
     )
 
 
@@ -80,6 +81,11 @@ def _state(status: str) -> State:
         return State(status)
     except ValueError:
         return State.OTHER
+
+
+def _is_checked(health_check: Mapping[str, Any]) -> bool:
+    test: list[str] = health_check.get("Test") or ["NONE"]
+    return test[0] != "NONE"
 
 
 def _mount(mount: Mapping[str, Any]) -> Mount:

@@ -41,8 +41,8 @@ class Machine(Protocol):
     def is_dumped(self, container: Container) -> bool:
         """Whether CRIU holds a container's first process just now."""
 
-    def processes(self, cgroup: Path) -> Processes:
-        """Return what the processes of a cgroup hold."""
+    def processes(self, container: Container) -> Processes:
+        """Return what the processes of a running container hold."""
 
     def environment(self, container: Container) -> tuple[str, ...]:
         """Return the variables that a container's processes get, as ``NAME=value``."""

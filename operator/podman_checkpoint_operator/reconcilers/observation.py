@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,9 @@ from ..decisions.preflight import Check
 from .archive_port import Contents
 from .machine_port import Machine
 
-# CRIU's images are the resident memory plus tables; the same again may pass through the archive.
+_SESSION_LOOKS: Final = 6
+_BETWEEN_LOOKS_SECONDS: Final = 0.5
+# CRIU's images are the memory plus tables; the same again may pass through the archive.
 _IMAGE_OVERHEAD: Final = 16 << 20
 
 
@@ -64,12 +67,23 @@ def observe(
     ]
     if any(check.result == "Fail" for check in checks):
         return Observation(host, checks)
-    processes = machine.processes(machine.cgroup(container))
+    processes = _processes(machine, container)
     checks += preflight.process_checks(processes, wanted)
+    checks.append(preflight.criu_check(host, processes))
     checks += preflight.space_checks(
         _spaces(spec, host, machine, processes, contents=contents, archives=archives)
     )
     return Observation(host, checks, processes)
+
+
+def _processes(machine: Machine, container: Container) -> Processes:
+    """Look at the processes; a health check that is connected just now is given time to end."""
+    for _ in range(_SESSION_LOOKS):
+        processes = machine.processes(container)
+        if not processes.session_connections:
+            break
+        time.sleep(_BETWEEN_LOOKS_SECONDS)
+    return processes
 
 
 def _wanted(spec: CheckpointSpec) -> preflight.Wanted:
@@ -92,7 +106,7 @@ def _spaces(
     archives: Path,
 ) -> list[Space]:
     ghosts = sum(ghost.size_bytes for ghost in processes.ghost_files)
-    images = processes.resident_bytes + ghosts + _IMAGE_OVERHEAD
+    images = processes.memory_bytes + processes.tmpfs_bytes + ghosts + _IMAGE_OVERHEAD
     files = sum(map(machine.tree_bytes, contents.volumes.values()))
     files += machine.tree_bytes(contents.upper) if contents.upper else 0
     on_host = images + (files if spec.leave_running else 0)

@@ -13,6 +13,7 @@ from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.decisions.checkpoint_preflight import (
     Wanted,
     container_checks,
+    criu_check,
     host_checks,
     mount_checks,
     process_checks,
@@ -48,6 +49,7 @@ def test_an_ordinary_container_on_an_ordinary_host_passes(wanted: Wanted) -> Non
         *host_checks(CONTAINER, HOST, wanted),
         *mount_checks(CONTAINER, (), archive=wanted.archive),
         *process_checks(Processes(), wanted),
+        criu_check(HOST, Processes()),
         *space_checks([Space("images", Path("/"), free_bytes=2, needed_bytes=2)]),
     ]
     assert {check.result for check in checks} == {"Pass"}
@@ -69,10 +71,23 @@ def test_containers_that_cannot_be_saved(
     assert causes(container_checks(replace(CONTAINER, **changes), wanted)) == [cause]
 
 
-def test_exec_sessions_are_worth_a_warning() -> None:
-    checks = list(container_checks(replace(CONTAINER, exec_sessions=("a",)), LIVE))
-    assert warnings(checks) == ["ExecSessions"]
+def test_exec_sessions_and_health_checks_are_worth_a_warning() -> None:
+    container = replace(CONTAINER, exec_sessions=("a",), health_check=True)
+    checks = list(container_checks(container, LIVE))
+    assert warnings(checks) == ["ExecSessions", "HealthCheck"]
     assert not causes(checks)
+
+
+def test_connections_that_are_cut_in_two_have_no_option() -> None:
+    wanted = replace(LIVE, tcp_established=True, file_locks=True)
+    outside = Processes(outside_connections=("/dev/log, held by process 7 (logger)",))
+    (check,) = (each for each in process_checks(outside, wanted) if each.result == "Fail")
+    assert check.cause is Cause.EXTERNAL_UNIX_SOCKET
+    assert "/dev/log" in check.message
+    session = Processes(session_connections=("/run/postgresql, held by process 7 (postgres)",))
+    (check,) = (each for each in process_checks(session, wanted) if each.result == "Fail")
+    assert check.cause is Cause.EXEC_SESSION
+    assert "podman exec" in check.message
 
 
 @pytest.mark.parametrize(
@@ -112,7 +127,7 @@ def test_a_crun_that_does_not_tell_its_version_is_refused_all_the_same() -> None
 
 
 @pytest.mark.parametrize(
-    ("criu", "kernel", "warned"),
+    ("criu", "kernel", "old"),
     [
         ("4.1.1", "6.16.0", True),
         ("4.1.1", "6.15.9", False),
@@ -120,11 +135,19 @@ def test_a_crun_that_does_not_tell_its_version_is_refused_all_the_same() -> None
         ("4.2.1", "7.0", False),
     ],
 )
-def test_criu_before_4_2_is_doubtful_on_kernels_since_6_16(
-    criu: str, kernel: str, warned: bool
+def test_criu_before_4_2_saves_no_ip_sockets_on_kernels_since_6_16(
+    criu: str, kernel: str, old: bool
 ) -> None:
     host = replace(HOST, criu_version=criu, kernel_version=kernel)
-    assert (warnings(host_checks(CONTAINER, host, LIVE)) == ["CRIU"]) is warned
+    with_sockets = criu_check(host, Processes(internet_sockets=True))
+    without = criu_check(host, Processes())
+    assert (with_sockets.result, without.result) == (("Fail", "Warn") if old else ("Pass", "Pass"))
+    assert with_sockets.cause is (Cause.CRIU_TOO_OLD if old else Cause.UNKNOWN)
+
+
+def test_criu_that_podman_does_not_accept() -> None:
+    check = criu_check(replace(HOST, criu_version="3.10"), Processes())
+    assert check.cause is Cause.CRIU_TOO_OLD
 
 
 def test_a_root_file_system_outside_overlay_can_only_be_left_out() -> None:

@@ -14,10 +14,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from podman_checkpoint_operator.decisions.facts import Processes
+from podman_checkpoint_operator.host.proc import own_processes
 from podman_checkpoint_operator.host.processes import look_at
 
 PROC = Path("/proc")
@@ -185,8 +187,118 @@ def test_processes_of_nested_cgroups_count_and_gone_ones_do_no_harm(cgroup: Path
         (cgroup / "nested/cgroup.procs").write_text(f"{second}\n")
         found = looked_at(cgroup, first, 2**22 + 1)
         assert set(found.pids) == {first, second, 2**22 + 1}
-        assert found.resident_bytes > 2 * mmap.PAGESIZE
+        assert found.memory_bytes > 2 * mmap.PAGESIZE
 
 
 def test_no_cgroup_no_processes(tmp_path: Path) -> None:
     assert look_at(proc=PROC, cgroup=tmp_path / "gone") == Processes()
+
+
+def test_shared_memory_counts_once_and_files_do_not(cgroup: Path, tmp_path: Path) -> None:
+    """CRIU writes shared memory once, and leaves what is in files there."""
+    (tmp_path / "file").write_bytes(b"x" * (32 << 20))
+    program = """
+import mmap, os, sys
+file = open(sys.argv[1] + '/file', 'rb')
+mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+for at in range(0, len(mapped), 4096):
+    mapped[at]
+shared = mmap.mmap(-1, 32 << 20)
+shared.write(b'x' * (32 << 20))
+own = b'x' * (8 << 20)
+if os.fork() == 0:
+    for at in range(0, len(shared), 4096):
+        shared[at]
+    print('child', flush=True)
+    sys.stdin.read()
+    os._exit(0)
+"""
+    with child(program.replace("print('child', flush=True)", ""), tmp_path) as pid:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        found = looked_at(cgroup, pid, *map(int, children)).memory_bytes
+        for each in children:
+            os.kill(int(each), 9)
+    assert 40 << 20 <= found < 80 << 20
+
+
+CONNECTED: Final = """
+import socket, sys
+a, b = socket.socketpair()
+named = socket.socket(socket.AF_UNIX)
+named.connect(sys.argv[1])
+"""
+
+
+def test_a_unix_connection_with_one_end_outside_is_found_by_its_name(
+    cgroup: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "server"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        with child(CONNECTED, path) as pid:
+            (cgroup / "cgroup.procs").write_text(f"{pid}\n")
+            held, _ = server.accept()
+            with held:
+                found = look_at(proc=PROC, cgroup=cgroup, init=pid)
+            # A connection that the other side has closed has no other end.
+            closed = look_at(proc=PROC, cgroup=cgroup, init=pid)
+    (told,) = found.outside_connections
+    assert told.startswith(f"{path}, held by process {pid} (python")
+    assert not found.session_connections
+    assert not closed.outside_connections
+
+
+def test_both_ends_within_are_nothing_to_tell(cgroup: Path, tmp_path: Path) -> None:
+    program = """
+import os, socket, sys
+a, b = socket.socketpair()
+if os.fork() == 0:
+    a.close()
+    sys.stdin.read()
+    os._exit(0)
+b.close()
+"""
+    with child(program, tmp_path) as pid:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        (cgroup / "cgroup.procs").write_text("\n".join([str(pid), *children]))
+        found = look_at(proc=PROC, cgroup=cgroup, init=pid)
+        for each in children:
+            os.kill(int(each), 9)
+    assert not found.outside_connections
+
+
+def test_processes_started_into_a_pid_namespace_are_a_session(cgroup: Path) -> None:
+    """As podman exec does it; and what they hold is not the container's."""
+    inside = "unshare --pid --fork --kill-child sh -c 'echo ready; read x'"
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["sh", "-c", f"exec {inside}"], stdin=pipe, stdout=pipe) as outer:
+        assert outer.stdout is not None
+        try:
+            assert outer.stdout.readline() == READY
+            init = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text())
+            session = ["nsenter", f"--target={init}", "--pid", "sh", "-c", "echo ready; read x"]
+            with subprocess.Popen(session, stdin=pipe, stdout=pipe) as entered:
+                assert entered.stdout is not None
+                assert entered.stdout.readline() == READY
+                children = Path(f"/proc/{entered.pid}/task/{entered.pid}/children")
+                inner = int(children.read_text())
+                assert own_processes(PROC, (init, inner), init) == (init,)
+                assert own_processes(PROC, (init, inner), 0) == (init, inner)
+                entered.communicate(b"\n")
+        finally:
+            outer.kill()
+
+
+def test_a_tmpfs_of_the_containers_own_counts_with_what_is_in_it(
+    cgroup: Path, tmp_path: Path
+) -> None:
+    script = f"mount -t tmpfs tmpfs '{tmp_path}' && head -c 5M /dev/zero >'{tmp_path}/x'; "
+    argv = ["unshare", "--mount", "sh", "-c", f"{script} echo ready; read x"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == READY
+        found = looked_at(cgroup, process.pid).tmpfs_bytes
+        process.communicate(b"\n")
+    assert 5 << 20 <= found < 6 << 20
