@@ -372,8 +372,10 @@ def remove_namespace(name: str) -> None:
 
 
 def clear_host(host: Host, prefix: str) -> None:
-    """Remove the containers, volumes and networks whose names begin with a test's prefix."""
-    kinds: tuple[tuple[Literal["container", "volume", "network"], tuple[str, ...], str], ...] = (
+    """Remove the pods, containers, volumes and networks whose names begin with a test's prefix."""
+    kinds: tuple[tuple[Literal["pod", "container", "volume", "network"], tuple[str, ...], str], ...]
+    kinds = (
+        ("pod", (), "{{.Name}}"),
         ("container", ("--all",), "{{.Names}}"),
         ("volume", (), "{{.Name}}"),
         ("network", (), "{{.Name}}"),
@@ -383,7 +385,8 @@ def clear_host(host: Host, prefix: str) -> None:
         mine = [name for name in names if name.startswith(prefix)]
         if mine:
             patience = () if kind == "volume" else ("--time=0",)
-            host.exec("podman", kind, "rm", "--force", *patience, *mine)
+            dependents = ("--depend",) if kind == "container" else ()
+            host.exec("podman", kind, "rm", "--force", *patience, *dependents, *mine)
 
 
 def _manifest(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:

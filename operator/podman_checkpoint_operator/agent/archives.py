@@ -16,6 +16,7 @@ from ..archive.capture import capture_tree
 from ..archive.overlay import RootfsDiff
 from ..archive.reader import Verified, open_plain, verify
 from ..archive.writer import ArchiveSources, write_archive
+from ..decisions.facts import Endpoint
 from ..decisions.failures import from_os_error
 from ..reconcilers.archive_port import Contents, Manifest, Stored
 from ..stores.directory import DirectoryStore
@@ -175,7 +176,13 @@ def _manifest(verified: Verified) -> Manifest:
         image_id=metadata.image_id,
         image_name=metadata.image_name,
         runtime=metadata.runtime,
-        networks=tuple(network.name for network in metadata.networks),
+        endpoints=tuple(
+            Endpoint(net.name, tuple(map(_address, net.addresses or net.static_ips)), net.mac)
+            for net in metadata.networks
+        ),
+        asked_endpoints=tuple(
+            Endpoint(net.name, net.static_ips, net.static_mac) for net in metadata.networks
+        ),
         published=tuple(
             (port.host_ip, protocol, port.host_port + offset)
             for port in metadata.ports
@@ -183,12 +190,21 @@ def _manifest(verified: Verified) -> Manifest:
             for protocol in port.protocol.split(",")
         ),
         volumes=tuple(volume.name for volume in metadata.volumes),
+        unsaved_volumes=tuple(
+            volume.name for volume in metadata.volumes if volume.name not in verified.volumes
+        ),
         mount_sources=tuple(Path(mount.source) for mount in metadata.bind_mounts),
         pod=metadata.pod,
+        shared_namespaces=metadata.shared_namespaces,
         architecture=metadata.architecture,
         file_locks=verified.file_locks,
         connections=verified.connections,
     )
+
+
+def _address(interface: str) -> str:
+    """Return an address without the length of its prefix."""
+    return interface.partition("/")[0]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
@@ -37,6 +38,21 @@ def _published(value: str) -> str:
             "for example 1433:1433 or 127.0.0.1:15432:5432/tcp"
         )
     return value
+
+
+def published(ports: Iterable[str]) -> tuple[tuple[str, str, int], ...]:
+    """Return address, protocol and port of each port on the host; Podman chooses others itself."""
+    return tuple(_on_host(ports))
+
+
+def _on_host(ports: Iterable[str]) -> Iterator[tuple[str, str, int]]:
+    for each in ports:
+        mapping, _, protocol = each.partition("/")
+        host, _, _ = mapping.rpartition(":")
+        address, _, numbers = host.rpartition(":")
+        first, _, last = numbers.partition("-")
+        for port in range(int(first or 1), int(last or first or 0) + 1):
+            yield address.strip("[]"), protocol or "tcp", port
 
 
 PublishPort = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_published)]

@@ -21,6 +21,9 @@ ROOTFS_DIFF: Final = "rootfs-diff.tar"
 DELETED_FILES: Final = "deleted.files"
 VOLUMES: Final = "volumes"
 
+VOLUME_CONTENTS: Final = f"{VOLUMES}/*.tar"
+"""The content of one volume each."""
+
 METADATA: Final = (ORIGIN, CONFIG, SPEC, NETWORK_STATUS, STATISTICS)
 """Small, and first in our archives, so that they can be read without the memory pages."""
 

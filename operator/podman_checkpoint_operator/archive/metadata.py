@@ -14,7 +14,7 @@ from . import members
 from .tarwalk import corrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _ARCHITECTURES: Final = {
     "SCMP_ARCH_X86_64": "amd64",
@@ -24,6 +24,9 @@ _ARCHITECTURES: Final = {
     "SCMP_ARCH_RISCV64": "riscv64",
 }
 """The first architecture of a seccomp profile is the host's own."""
+
+_SHARED: Final = ("cgroup", "ipc", "net", "pid", "user", "uts")
+"""Namespaces that a container can have from another, as ``config.dump`` begins their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class Network:
     addresses: tuple[str, ...]
     """It had at the checkpoint, and gets again; with the length of the prefix."""
     mac: str
+    """It had at the checkpoint, and gets again."""
+    static_mac: str
+    """Asked for when the container was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,8 @@ class ArchiveMetadata:
     image_name: str
     runtime: str
     pod: str
+    shared_namespaces: tuple[str, ...]
+    """Those of another container that it was in, such as ``net``; in a pod, the infra container."""
     architecture: str
     """In Go's spelling, such as ``amd64``."""
     networks: tuple[Network, ...]
@@ -102,6 +110,7 @@ def parse_metadata(files: Mapping[str, bytes]) -> ArchiveMetadata:
     container_id = _text(config, "id")
     if not container_id:
         raise corrupt(f"{members.CONFIG} names no container")
+    namespaces = _namespaces(config)
     volumes = tuple(
         Volume(_text(volume, "volumeName"), _text(volume, "dest"))
         for volume in _objects(config, "namedVolumes")
@@ -113,26 +122,37 @@ def parse_metadata(files: Mapping[str, bytes]) -> ArchiveMetadata:
         image_name=_text(config, "rootfsImageName"),
         runtime=_text(config, "runtime"),
         pod=_text(config, "pod"),
+        shared_namespaces=tuple(namespaces),
         architecture=_text(origin, "architecture") or _architecture(spec),
         networks=_networks(config, status),
         ports=tuple(_port(port) for port in _objects(config, "newPortMappings")),
         volumes=volumes,
-        bind_mounts=_bind_mounts(spec, container_id, volumes),
+        bind_mounts=_bind_mounts(spec, {container_id, *namespaces.values()}, volumes),
         origin={key: value for key, value in origin.items() if isinstance(value, str)},
     )
 
 
+def _namespaces(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the shared namespaces, and the container that each is of."""
+    owners = {name: _text(config, f"{name}NsCtr") for name in _SHARED}
+    return {name: owner for name, owner in owners.items() if owner}
+
+
 def _bind_mounts(
-    spec: Mapping[str, Any], container_id: str, volumes: tuple[Volume, ...]
+    spec: Mapping[str, Any], podmans: Collection[str], volumes: tuple[Volume, ...]
 ) -> tuple[BindMount, ...]:
-    """List the user's bind mounts; those that Podman makes itself lie in the container's bundle."""
-    own = f"/{container_id}/userdata/"
+    """List the user's bind mounts.
+
+    Podman's own lie in the bundle of the container, or in that of the one whose namespaces it is
+    in: ``podmans`` are their IDs.
+    """
+    own = [f"/{container_id}/userdata/" for container_id in podmans]
     of_volumes = {volume.destination for volume in volumes}
     return tuple(
         BindMount(_text(mount, "source"), _text(mount, "destination"))
         for mount in _objects(spec, "mounts")
         if _text(mount, "type") == "bind"
-        and own not in _text(mount, "source")
+        and not any(bundle in _text(mount, "source") for bundle in own)
         and _text(mount, "destination") not in of_volumes
     )
 
@@ -150,6 +170,7 @@ def _networks(config: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[Net
             ),
             mac=next((_text(i, "mac_address") for i in _interfaces(status, name)), "")
             or _text(asked, "static_mac"),
+            static_mac=_text(asked, "static_mac"),
         )
         for name, asked in options.items()
     )

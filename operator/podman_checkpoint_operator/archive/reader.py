@@ -45,6 +45,8 @@ class Verified:
     """Whether its processes held file locks."""
     connections: bool
     """Whether its processes had established TCP connections."""
+    volumes: frozenset[str]
+    """Named volumes whose content is in it."""
 
 
 def verify(
@@ -111,7 +113,11 @@ class PlainTar:
         self._progress = progress
         self._file = _opened(path)
         self._hash = hashlib.sha256()
-        self._walk = TarWalk(keep=members.METADATA, expect=(*members.REQUIRED, *members.HINTS))
+        self._walk = TarWalk(
+            keep=members.METADATA,
+            expect=(*members.REQUIRED, *members.HINTS),
+            collect=members.VOLUME_CONTENTS,
+        )
         self._compression = Compression.NONE
         self._stored_bytes = 0
         self._plain_bytes = 0
@@ -162,6 +168,10 @@ class PlainTar:
             compression=self._compression,
             file_locks=members.FILE_LOCKS in self._walk.met,
             connections=members.CONNECTIONS in self._walk.met,
+            volumes=frozenset(
+                name.removeprefix(f"{members.VOLUMES}/").removesuffix(".tar")
+                for name in self._walk.names
+            ),
         )
 
     def _stored(self) -> Iterator[bytes]:

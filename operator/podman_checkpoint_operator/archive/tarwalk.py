@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_KEPT: Final = 16 * 1024 * 1024
 """The largest member that is kept, in bytes; also the limit of what headers may add."""
 
+MAX_NAMES: Final = 1024
+
 _ZEROS: Final = bytes(BLOCK)
 _PAX: Final = tarfile.XHDTYPE
 _LONG_NAME: Final = tarfile.GNUTYPE_LONGNAME
@@ -44,10 +46,12 @@ class TarWalk:
     Args:
         keep: Names of the members whose content is kept.
         expect: Shell patterns of members to look out for.
+        collect: A shell pattern of members whose names are kept, :data:`MAX_NAMES` at most.
 
     Attributes:
         kept: Content of the members asked for, complete ones only.
         met: Which of ``expect`` a member has matched.
+        names: Names of members that match ``collect``.
         current: Name of the member that the walk has reached.
         ended: The end marker was seen.
     """
@@ -57,13 +61,16 @@ class TarWalk:
         *,
         keep: Collection[str] = (),
         expect: Collection[str] = (),
+        collect: str = "",
     ) -> None:
         self.kept: dict[str, bytes] = {}
         self.met: set[str] = set()
+        self.names: set[str] = set()
         self.current = ""
         self.ended = False
         self._keep = keep
         self._expect = expect
+        self._collect = collect
         self._block = bytearray()
         self._collected: bytearray | None = None
         self._content = 0
@@ -162,6 +169,8 @@ class TarWalk:
             raise corrupt(f"member {name!r} is of a kind that Podman does not know")
         self.current = name
         self.met.update(pattern for pattern in self._expect if fnmatchcase(name, pattern))
+        if fnmatchcase(name, self._collect) and len(self.names) < MAX_NAMES:
+            self.names.add(name)
         self._content, self._padding = size, padding(size)
         if name in self._keep:
             if size > MAX_KEPT:

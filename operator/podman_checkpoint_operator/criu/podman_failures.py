@@ -50,12 +50,33 @@ _CONTAINER: Final = (
     ),
     Entry(
         cause=Cause.POD_NEEDED,
-        pattern=r"cannot restore pod container without --pod"
-        r"|cannot restore non pod container into pod"
-        r"|cannot (?:import|export) checkpoints? of containers with dependencies",
-        remedy="The container belongs to a pod or depends on other containers, and such a "
-        "container can only be restored in place, on its own host. Re-create it outside the pod "
-        "to move it.",
+        pattern=r"cannot restore pod container without --pod",
+        remedy="The container was in a pod. Create one with the same shared namespaces, and name "
+        "it in spec.pod.",
+    ),
+    Entry(
+        cause=Cause.POD_MISSING,
+        pattern=r"pod \"(?P<pod>[^\"]+)\" cannot be retrieved",
+        remedy="There is no such pod on this host. Create it with podman pod create, or correct "
+        "spec.pod.",
+    ),
+    Entry(
+        cause=Cause.POD_MISMATCH,
+        pattern=r"pod (?P<pod>\S+) does not share the (?P<namespace>\S+) namespace"
+        r"|cannot restore non pod container into pod",
+        remedy="The container does not fit into that pod. Set spec.pod to a pod that shares the "
+        "same namespaces as the one it was in; remove it for a container that was in none.",
+    ),
+    Entry(
+        cause=Cause.UNSUPPORTED_OPTION,
+        pattern=r"runtime (?P<runtime>\S+) does not support pod restore",
+        remedy="Install runc, or crun 1.18 or newer: {runtime} cannot restore into a pod.",
+    ),
+    Entry(
+        cause=Cause.DEPENDS_ON_CONTAINERS,
+        pattern=r"cannot (?:import|export) checkpoints? of containers with dependencies",
+        remedy="The container depends on other containers, and can only be restored in place, on "
+        "its own host. Re-create it without --requires and --network container:... to move it.",
     ),
 )
 

@@ -58,15 +58,36 @@ class Container:
     init: bool
     user_namespace: bool
     pod: str
+    """The ID of its pod, empty if it is in none."""
     annotations: Mapping[str, str]
     exec_sessions: tuple[str, ...]
     health_check: bool = False
     """Whether Podman runs a health check of it."""
+    infra: bool = False
+    """It holds the namespaces of its pod, and does nothing else."""
+    joined: tuple[str, ...] = ()
+    """IDs of the containers whose namespaces it is in: of a pod, the infra container."""
+    dependencies: tuple[str, ...] = ()
+    """IDs of all containers that must run before it: the joined ones, and those it requires."""
 
     @property
     def mount_sources(self) -> tuple[Path, ...]:
         """The files and directories of the host that are mounted into it."""
         return tuple(mount.source for mount in self.mounts if mount.source.is_absolute())
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod of this host."""
+
+    id: str
+    name: str
+    infra_id: str
+    """Empty for one without an infra container."""
+    shared: tuple[str, ...]
+    """Namespaces that its containers share: ``ipc``, ``net``, ``uts``, ``pid``, ``cgroup``."""
+    members: tuple[str, ...] = ()
+    """Names of its running containers, without the infra container."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,33 @@ class StoredCheckpoint:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """A container's place in a network: IP addresses, without the lengths of their prefixes."""
+
+    network: str
+    addresses: tuple[str, ...] = ()
+    mac: str = ""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A running container of this host that holds addresses in a network."""
+
+    id: str
+    name: str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of this host."""
+
+    name: str
+    subnets: tuple[str, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+
+
+@dataclass(frozen=True)
 class Target:
     """What a restore finds on its host of the things that the restored container will use."""
 
@@ -155,6 +203,8 @@ class Target:
     image_present: bool = True
     image_tag_matches: bool = True
     missing_networks: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    """Those of the container that are there."""
     existing_volumes: tuple[str, ...] = ()
     missing_mount_sources: tuple[Path, ...] = ()
     symlinked_mount_sources: tuple[Path, ...] = ()

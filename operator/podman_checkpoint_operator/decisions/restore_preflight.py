@@ -36,7 +36,6 @@ class Saved:
     image_id: str
     runtime: str
     architecture: str
-    pod: bool
 
 
 def option_checks(host: Host, *, tcp_close: bool) -> Iterator[Check]:
@@ -138,7 +137,7 @@ def connection_checks(*, saved: bool, wanted: bool) -> Iterator[Check]:
         yield passed("TCPConnections", "in the checkpoint" if saved else "none in the checkpoint")
 
 
-def archive_checks(saved: Saved, host: Host, *, pod: str) -> Iterator[Check]:
+def archive_checks(saved: Saved, host: Host) -> Iterator[Check]:
     """Checks that the host can run what the archive holds."""
     if saved.architecture and saved.architecture != host.architecture:
         yield failed(
@@ -156,13 +155,6 @@ def archive_checks(saved: Saved, host: Host, *, pod: str) -> Iterator[Check]:
         )
     else:
         yield passed("Runtime", saved.runtime)
-    if saved.pod and not pod:
-        yield failed(
-            "Pod",
-            f"container {saved.container_name} was in a pod",
-            Cause.POD_NEEDED,
-            "Create a pod with the same shared namespaces and name it in spec.pod",
-        )
 
 
 def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iterator[Check]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ..decisions.facts import Container, Host, Mount, State
+from ..decisions.facts import Container, Endpoint, Host, Mount, Neighbour, Network, Pod, State
 
 _FRACTION: Final = re.compile(r"\.(\d{1,6})\d*")
 
@@ -43,7 +43,53 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         annotations=dict(config.get("Annotations") or {}),
         exec_sessions=tuple(data.get("ExecIDs") or ()),
         health_check=_is_checked(config.get("Healthcheck") or {}),
+        infra=bool(data.get("IsInfra")),
+        joined=_joined(host_config),
+        dependencies=tuple(data.get("Dependencies") or ()),
     )
+
+
+def pod_from_inspect(data: Mapping[str, Any]) -> Pod:
+    """Read the answer of ``GET /pods/{name}/json``."""
+    infra_id = data.get("InfraContainerID") or ""
+    return Pod(
+        id=data["Id"],
+        name=data["Name"],
+        infra_id=infra_id,
+        shared=tuple(data.get("SharedNamespaces") or ()),
+        members=tuple(
+            each["Name"]
+            for each in data.get("Containers") or ()
+            if each["Id"] != infra_id and each.get("State") == "running"
+        ),
+    )
+
+
+def _joined(host_config: Mapping[str, Any]) -> tuple[str, ...]:
+    modes = [str(value) for key, value in host_config.items() if key.endswith("Mode")]
+    ids = [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
+    return tuple(dict.fromkeys(ids))
+
+
+def network_from_inspect(data: Mapping[str, Any]) -> Network:
+    """Read the answer of ``GET /networks/{name}/json``; Podman before 5 names no containers."""
+    name = data["name"]
+    attached: Mapping[str, Any] = data.get("containers") or {}
+    return Network(
+        name=name,
+        subnets=tuple(subnet["subnet"] for subnet in data.get("subnets") or ()),
+        neighbours=tuple(
+            Neighbour(container_id, str(each.get("name", "")), _endpoint(name, interface))
+            for container_id, each in attached.items()
+            for interface in (each.get("interfaces") or {}).values()
+        ),
+    )
+
+
+def _endpoint(network: str, interface: Mapping[str, Any]) -> Endpoint:
+    subnets = interface.get("subnets") or ()
+    addresses = tuple(str(subnet["ipnet"]).partition("/")[0] for subnet in subnets)
+    return Endpoint(network, addresses, interface.get("mac_address", ""))
 
 
 def host_from_info(info: Mapping[str, Any], *, criu_version: str) -> Host:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..decisions.facts import Container
+from ..decisions.facts import Container, Network, Pod
 from ..reconcilers.podman_port import (
     CheckpointOptions,
     NotFound,
@@ -16,7 +16,7 @@ from ..reconcilers.podman_port import (
     RestoreOptions,
     Session,
 )
-from .inspection import container_from_inspect
+from .inspection import container_from_inspect, network_from_inspect, pod_from_inspect
 from .multiplexed import payloads
 from .transport import Transport
 
@@ -167,9 +167,21 @@ class PodmanService:
             return ""
         return str(answer["Id"])
 
-    def network_exists(self, name: str) -> bool:
-        """Whether there is a network of this name."""
-        return self._exists(f"networks/{quote(name, safe='')}/json")
+    def network(self, name: str) -> Network | None:
+        """Return the network of this name, with the running containers in it, or None."""
+        try:
+            answer = self._transport.get(f"networks/{quote(name, safe='')}/json")
+        except NotFound:
+            return None
+        return network_from_inspect(answer)
+
+    def pod(self, reference: str) -> Pod | None:
+        """Return the pod of this name or ID, or None."""
+        try:
+            answer = self._transport.get(f"pods/{quote(reference, safe='')}/json")
+        except NotFound:
+            return None
+        return pod_from_inspect(answer)
 
     def volume_source(self, name: str) -> Path | None:
         """Return where the content of a named volume lies, or None when there is no such volume."""
@@ -185,13 +197,6 @@ class PodmanService:
             self._transport.send("DELETE", f"volumes/{quote(name, safe='')}")
         except NotFound:
             return
-
-    def _exists(self, path: str) -> bool:
-        try:
-            self._transport.get(path)
-        except NotFound:
-            return False
-        return True
 
 
 def _query(options: CheckpointOptions | RestoreOptions) -> dict[str, str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ..decisions.facts import Endpoint
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
@@ -48,13 +50,20 @@ class Manifest:
     image_id: str
     image_name: str
     runtime: str
-    networks: tuple[str, ...]
+    endpoints: tuple[Endpoint, ...]
+    """Its networks, and where it was in them."""
+    asked_endpoints: tuple[Endpoint, ...]
+    """The same, as asked for when it was made: all that a restore under a new name takes."""
     published: tuple[tuple[str, str, int], ...]
     """Address, protocol and port of each published port on the host."""
     volumes: tuple[str, ...]
+    unsaved_volumes: tuple[str, ...]
+    """Those of the volumes whose content is not in the archive."""
     mount_sources: tuple[Path, ...]
     """Sources of bind mounts, which must exist on the target."""
     pod: str
+    shared_namespaces: tuple[str, ...]
+    """Those of its pod's infra container that it was in."""
     architecture: str = ""
     """Empty where the archive does not tell."""
     file_locks: bool = False

@@ -182,6 +182,7 @@ class _Course:
             machine=self._machine,
             contents=self._contents(container),
             archives=self._archives.location(),
+            pod=self._podman.pod(container.pod) if container.pod else None,
         )
         self._dumper.predicted = observation.processes.ghost_files
         operation.status["host"] = observation.host_facts()

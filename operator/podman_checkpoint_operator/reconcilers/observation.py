@@ -9,7 +9,8 @@ from typing import Final
 
 from ..api.checkpoint import CheckpointSpec
 from ..decisions import checkpoint_preflight as preflight
-from ..decisions.facts import Container, Host, Processes, Space
+from ..decisions import pod_preflight
+from ..decisions.facts import Container, Host, Pod, Processes, Space
 from ..decisions.preflight import Check
 from .archive_port import Contents
 from .machine_port import Machine
@@ -46,6 +47,7 @@ def observe(
     machine: Machine,
     contents: Contents,
     archives: Path,
+    pod: Pod | None,
 ) -> Observation:
     """Look at the host, the container, its processes, and the room for their images.
 
@@ -55,11 +57,15 @@ def observe(
         machine: the container's host.
         contents: what the archive will hold, or would.
         archives: the directory that archives are written to.
+        pod: that the container is in, if any.
     """
     host = machine.host()
     wanted = _wanted(spec)
     checks = [
         *preflight.container_checks(container, wanted),
+        *pod_preflight.checkpoint_checks(
+            container, pod, archive=wanted.archive, leave_running=wanted.leave_running
+        ),
         *preflight.host_checks(container, host, wanted),
         *preflight.mount_checks(
             container, machine.symlinked_sources(container), archive=wanted.archive

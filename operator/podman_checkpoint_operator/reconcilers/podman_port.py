@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..decisions.facts import Container
+from ..decisions.facts import Container, Network, Pod
 
 
 class PodmanError(Exception):
@@ -126,8 +126,11 @@ class Podman(Protocol):
     def image_id(self, reference: str) -> str:
         """Return an image's ID, or an empty string."""
 
-    def network_exists(self, name: str) -> bool:
-        """Whether there is a network of this name."""
+    def network(self, name: str) -> Network | None:
+        """Return a network, with the running containers in it, or None."""
+
+    def pod(self, reference: str) -> Pod | None:
+        """Return a pod by name or ID, or None."""
 
     def volume_source(self, name: str) -> Path | None:
         """Return where a named volume lies, or None."""

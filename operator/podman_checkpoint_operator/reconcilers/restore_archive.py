@@ -7,15 +7,20 @@ stream whose digest turns out wrong is broken off before its end.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
 from ..api.reasons import Cause, ConditionType, Reason
 from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.log import Phase
+from ..decisions import network_preflight as network
+from ..decisions import pod_preflight
 from ..decisions import restore_preflight as preflight
-from ..decisions.facts import Container, State
+from ..decisions.facts import Container, State, Target
 from ..decisions.failures import Interrupted, OperationFailed
+from ..decisions.option_preflight import volume_checks
+from ..decisions.preflight import Check
 from ..decisions.source import ArchivedState
 from .archive_port import Archives, Manifest
 from .explain import explain
@@ -25,7 +30,7 @@ from .operation import Operation
 from .podman_port import Podman, PodmanError, PodmanTimedOut, PodmanUnreachable, RestoreOptions
 from .resource import StatusUnwritable
 from .running import identity, require_running
-from .target import Replacement, observe_target, saved
+from .target import Replacement, network_options, observe_target, saved
 from .verification import Verification
 
 _SETTLE_SECONDS: Final = 60.0
@@ -120,7 +125,17 @@ class ArchiveRestore:
         description = saved(manifest)
         checks = [
             *preflight.option_checks(host, tcp_close=self._spec.tcp_close),
-            *preflight.archive_checks(description, host, pod=self._spec.pod),
+            *preflight.archive_checks(description, host),
+            *pod_preflight.restore_checks(
+                manifest.container_name,
+                in_pod=bool(manifest.pod),
+                shared=manifest.shared_namespaces,
+                wanted=self._spec.pod,
+                pod=self._podman.pod(self._spec.pod) if self._spec.pod else None,
+            ),
+            *pod_preflight.shared_network_checks(
+                manifest.shared_namespaces, network_options(self._spec)
+            ),
             *preflight.file_lock_checks(saved=manifest.file_locks, wanted=self._spec.file_locks),
             *preflight.connection_checks(
                 saved=manifest.connections,
@@ -131,11 +146,34 @@ class ArchiveRestore:
             self._replacement.plan(target)
             target = self._replacement.without_replaced(target, self._spec)
         checks += preflight.conflict_checks(target, name=name)
+        checks += volume_checks(
+            volumes=manifest.volumes,
+            unsaved=manifest.unsaved_volumes,
+            existing=target.existing_volumes,
+            ignore_volumes=self._spec.ignore_volumes,
+        )
         checks += preflight.target_checks(
             description, target, ignore_volumes=self._spec.ignore_volumes
         )
+        checks += self._network_checks(manifest, target)
         operation.check(checks)
         return sorted(set(manifest.volumes) - set(target.existing_volumes))
+
+    def _network_checks(self, manifest: Manifest, target: Target) -> Iterator[Check]:
+        spec = self._spec
+        wanted = network.wanted_endpoints(
+            manifest.endpoints,
+            manifest.asked_endpoints,
+            new_name=bool(spec.name),
+            ignore_ip=spec.ignore_static_ip,
+            ignore_mac=spec.ignore_static_mac,
+        )
+        yield from network.address_checks(wanted, target.networks)
+        yield from network.moved_connection_checks(
+            connections=manifest.connections,
+            tcp_established=spec.tcp_established,
+            ignore_ip=spec.ignore_static_ip,
+        )
 
     def _restore(self, state: ArchivedState, name: str) -> str:
         operation = self._operation

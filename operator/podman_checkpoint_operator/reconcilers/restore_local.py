@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..api.reasons import Cause, ConditionType, Reason
 from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.log import Phase
 from ..decisions import restore_preflight as preflight
-from ..decisions.facts import Container, State
+from ..decisions.facts import Container, State, StoredCheckpoint
 from ..decisions.failures import OperationFailed
+from ..decisions.option_preflight import in_place_checks
+from ..decisions.pod_preflight import joined_checks
+from ..decisions.preflight import Check
 from ..decisions.source import LocalState
 from .explain import explain
 from .journal import Step
@@ -15,6 +20,7 @@ from .machine_port import Machine
 from .operation import Operation
 from .podman_port import NotFound, Podman, PodmanError, PodmanUnreachable, RestoreOptions
 from .running import identity, require_running
+from .target import network_options
 from .verification import Verification
 
 
@@ -73,10 +79,13 @@ class LocalRestore:
     def _look(self, container: Container, state: LocalState) -> None:
         self._operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
         stored = self._machine.stored_checkpoint(container.bundle)
+        host = self._machine.host()
         self._operation.check(
             [
-                *preflight.option_checks(self._machine.host(), tcp_close=self._spec.tcp_close),
+                *preflight.option_checks(host, tcp_close=self._spec.tcp_close),
+                *in_place_checks(self._archive_options(container)),
                 *preflight.local_checks(container, stored, state.taken),
+                *self._joined_checks(container, stored),
                 *preflight.file_lock_checks(
                     saved=stored is not None and stored.file_locks, wanted=self._spec.file_locks
                 ),
@@ -91,6 +100,42 @@ class LocalRestore:
             ]
         )
 
+    def _joined_checks(
+        self, container: Container, stored: StoredCheckpoint | None
+    ) -> Iterator[Check]:
+        if stored is not None and not container.pod:
+            joined = {each: self._podman.find(each) for each in container.joined}
+            yield from joined_checks(container, joined, stored.taken_at)
+
+    def _pod_to_rejoin(self, container: Container) -> str:
+        """Return the container's pod where its namespaces are others than at the checkpoint.
+
+        Podman then starts the pod's infra container if need be, and puts the restored one into the
+        namespaces that it has by now: after a reboot, or when the pod ended with its last
+        container.
+        """
+        stored = self._machine.stored_checkpoint(container.bundle)
+        if not container.pod or stored is None:
+            return ""
+        owners = [self._podman.find(each) for each in container.joined]
+        unchanged = all(
+            each and each.state is State.RUNNING and each.started_at <= stored.taken_at
+            for each in owners
+        )
+        return "" if unchanged else container.pod
+
+    def _archive_options(self, container: Container) -> list[str]:
+        """Return the fields that a checkpointRef admits, since it may have meant an archive."""
+        spec = self._spec
+        pod = self._podman.pod(spec.pod) if spec.pod else None
+        asked = {
+            "spec.name": spec.name,
+            "spec.pod": spec.pod and (pod is None or pod.id != container.pod),
+            "spec.ignoreRootFS": spec.ignore_root_fs,
+            "spec.ignoreVolumes": spec.ignore_volumes,
+        }
+        return [*(name for name, value in asked.items() if value), *network_options(spec)]
+
     def _restore(self, container: Container) -> None:
         operation = self._operation
         # Podman before 5.6 would roll the files back to what an earlier export left here.
@@ -100,6 +145,7 @@ class LocalRestore:
         options = RestoreOptions(
             # Kept until the container has been seen running: it is the last copy.
             keep=True,
+            pod=self._pod_to_rejoin(container),
             tcp_established=self._spec.tcp_established,
             tcp_close=self._spec.tcp_close,
             file_locks=self._spec.file_locks,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from ..api.restore import RestoreSpec
+from ..api.restore import RestoreSpec, published
 from ..decisions.facts import Container, State, Target
 from ..decisions.restore_preflight import Saved
 from .archive_port import Manifest
@@ -24,7 +24,6 @@ def saved(manifest: Manifest) -> Saved:
         image_id=manifest.image_id,
         runtime=manifest.runtime,
         architecture=manifest.architecture,
-        pod=bool(manifest.pod),
     )
 
 
@@ -33,15 +32,15 @@ def observe_target(
 ) -> Target:
     """Look for everything that the restored container will need or take."""
     name = spec.name or manifest.container_name
-    ports = () if spec.publish_ports else manifest.published
+    ports = published(spec.publish_ports) if spec.publish_ports else manifest.published
+    networks = {each.network: podman.network(each.network) for each in manifest.endpoints}
     return Target(
         container_by_name=podman.find(name),
         container_by_id=None if spec.name else podman.find(manifest.container_id),
         image_present=bool(podman.image_id(manifest.image_id)),
         image_tag_matches=podman.image_id(manifest.image_name) == manifest.image_id,
-        missing_networks=tuple(
-            network for network in manifest.networks if not podman.network_exists(network)
-        ),
+        missing_networks=tuple(name for name, network in networks.items() if network is None),
+        networks=tuple(filter(None, networks.values())),
         existing_volumes=tuple(
             volume for volume in manifest.volumes if podman.volume_source(volume)
         ),
@@ -49,6 +48,16 @@ def observe_target(
         symlinked_mount_sources=machine.symlinks(manifest.mount_sources),
         busy_ports=machine.busy_ports(ports),
     )
+
+
+def network_options(spec: RestoreSpec) -> list[str]:
+    """Return the fields that are set and change how the container is in its networks."""
+    asked = {
+        "spec.publishPorts": spec.publish_ports,
+        "spec.ignoreStaticIP": spec.ignore_static_ip,
+        "spec.ignoreStaticMAC": spec.ignore_static_mac,
+    }
+    return [name for name, value in asked.items() if value]
 
 
 class Replacement:
@@ -72,8 +81,16 @@ class Replacement:
     def without_replaced(self, target: Target, spec: RestoreSpec) -> Target:
         """Return the target as it will be without them."""
         running = any(container.state is State.RUNNING for container in self._replaced)
+        ids = {container.id for container in self._replaced}
         return replace(
             target,
+            networks=tuple(
+                replace(
+                    network,
+                    neighbours=tuple(each for each in network.neighbours if each.id not in ids),
+                )
+                for network in target.networks
+            ),
             container_by_id=None,
             container_by_name=None,
             # Their ports get free; that nobody else listens there shows when they are gone.

@@ -17,7 +17,7 @@ from podman_checkpoint_operator.api.checkpoint import (
 )
 from podman_checkpoint_operator.api.common import ContainerRef, to_camel
 from podman_checkpoint_operator.api.names import CHECKPOINTS, RESTORES
-from podman_checkpoint_operator.api.restore import RestoreSpec
+from podman_checkpoint_operator.api.restore import RestoreSpec, published
 from tests import specs
 
 if TYPE_CHECKING:
@@ -117,3 +117,17 @@ def test_a_condition_is_found_by_its_type() -> None:
     assert ready is not None
     assert ready.dump() == condition
     assert status.condition("Stalled") is None
+
+
+@pytest.mark.parametrize(
+    ("port", "expected"),
+    [
+        ("1433", []),
+        ("127.0.0.1::5432", []),
+        ("1433:1433", [("", "tcp", 1433)]),
+        ("127.0.0.1:15432:5432/udp", [("127.0.0.1", "udp", 15432)]),
+        ("[::1]:8000-8001:80-81/sctp", [("::1", "sctp", 8000), ("::1", "sctp", 8001)]),
+    ],
+)
+def test_published_ports_on_the_host(port: str, expected: list[tuple[str, str, int]]) -> None:
+    assert list(published([port])) == expected

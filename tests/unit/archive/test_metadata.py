@@ -37,7 +37,7 @@ def test_all_of_it() -> None:
     assert (metadata.id, metadata.name, metadata.runtime) == (ID, "sql1", "runc")
     assert (metadata.image_id, metadata.image_name) == (IMAGE_ID, "localhost/lab/postgres:1")
     assert metadata.networks == (
-        Network("podman", ("10.88.0.9",), ("10.88.0.9/16",), "92:d0:c6:0a:29:33"),
+        Network("podman", ("10.88.0.9",), ("10.88.0.9/16",), "92:d0:c6:0a:29:33", ""),
     )
     assert metadata.ports == (
         Port(host_ip="", host_port=15432, container_port=5432, count=2, protocol="tcp"),
@@ -66,6 +66,7 @@ def test_networks_as_podman_6_writes_them() -> None:
     metadata = parse_metadata(FILES | {"config.dump": json.dumps(config).encode()})
     assert metadata.networks[0].name == "podman"
     assert metadata.networks[0].mac == "92:d0:c6:0a:29:33"
+    assert metadata.networks[0].static_mac == "aa:bb:cc:dd:ee:ff"
 
 
 def test_container_without_networks() -> None:
@@ -74,6 +75,19 @@ def test_container_without_networks() -> None:
         {"config.dump": json.dumps(config).encode(), "spec.dump": b"{}", "network.status": b"null"}
     )
     assert metadata.networks == ()
+
+
+def test_mounts_of_the_pods_infra_container_are_podmans_own() -> None:
+    infra = "1d" * 32
+    own = f"/var/lib/containers/storage/overlay-containers/{infra}/userdata/shm"
+    spec = {"mounts": [{"type": "bind", "source": own, "destination": "/dev/shm"}]}
+    config = CONFIG | {"pod": "9c" * 32, "ipcNsCtr": infra, "netNsCtr": infra, "pidNsCtr": ""}
+    metadata = parse_metadata(
+        FILES | {"config.dump": json.dumps(config).encode(), "spec.dump": json.dumps(spec).encode()}
+    )
+    assert metadata.pod == "9c" * 32
+    assert metadata.shared_namespaces == ("ipc", "net")
+    assert metadata.bind_mounts == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b"{}"])

@@ -33,7 +33,6 @@ SAVED = Saved(
     image_id=IMAGE_ID,
     runtime="runc",
     architecture="amd64",
-    pod=False,
 )
 TAKEN = STARTED + timedelta(hours=1)
 STOPPED = replace(CONTAINER, state=State.EXITED, finished_at=TAKEN + timedelta(seconds=1))
@@ -65,7 +64,7 @@ def test_saved_connections_need_their_option(saved: bool, wanted: bool, refused:
 def test_nothing_stands_in_the_way_of_the_same_container_elsewhere() -> None:
     checks = [
         *option_checks(HOST, tcp_close=False),
-        *archive_checks(SAVED, HOST, pod=""),
+        *archive_checks(SAVED, HOST),
         *target_checks(SAVED, Target(), ignore_volumes=False),
         *conflict_checks(Target(), name="db"),
     ]
@@ -127,20 +126,15 @@ def test_the_state_must_be_of_the_checkpoint_that_is_asked_for(
     [
         ({"architecture": "arm64"}, Cause.ARCHITECTURE_MISMATCH),
         ({"runtime": "crun"}, Cause.RUNTIME_MISMATCH),
-        ({"pod": True}, Cause.POD_NEEDED),
     ],
 )
 def test_archives_that_this_host_cannot_run(changes: dict[str, Any], cause: Cause) -> None:
-    assert causes(archive_checks(replace(SAVED, **changes), HOST, pod="")) == [cause]
-
-
-def test_a_container_of_a_pod_goes_into_a_pod() -> None:
-    assert not causes(archive_checks(replace(SAVED, pod=True), HOST, pod="web"))
+    assert causes(archive_checks(replace(SAVED, **changes), HOST)) == [cause]
 
 
 def test_an_archive_that_does_not_tell_is_not_refused_for_that() -> None:
     silent = replace(SAVED, architecture="", runtime="")
-    assert not causes(archive_checks(silent, HOST, pod=""))
+    assert not causes(archive_checks(silent, HOST))
 
 
 @pytest.mark.parametrize(

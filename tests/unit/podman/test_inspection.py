@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podman_checkpoint_operator.decisions.facts import State
+from podman_checkpoint_operator.decisions.facts import Endpoint, Neighbour, Network, Pod, State
 from podman_checkpoint_operator.podman.inspection import (
     container_from_inspect,
     host_from_info,
+    network_from_inspect,
     parse_time,
+    pod_from_inspect,
 )
 from tests.unit.podman.libpod import recorded
 
@@ -129,3 +131,53 @@ def test_gos_times_come_back_to_the_microsecond(
     offset = "Z" if minutes == 0 else f"{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
     kept = moment.replace(microsecond=int(f"{fraction:0<6}"[:6]), tzinfo=zone)
     assert parse_time(text + offset) == kept
+
+
+INFRA = "dfa05f5c4da4382aaadc6ff2fe5e861a271854925f0e8bdec9d84f08d354e2d3"
+
+
+def test_a_container_of_a_pod_is_in_namespaces_of_its_infra_container() -> None:
+    data = recorded("container")
+    alone = container_from_inspect(data)
+    assert (alone.infra, alone.joined, alone.dependencies) == (False, (), ())
+
+    data["HostConfig"] |= {"NetworkMode": f"container:{INFRA}", "IpcMode": f"container:{INFRA}"}
+    data |= {"Pod": "2663782ee71d", "Dependencies": [INFRA], "IsInfra": False}
+    member = container_from_inspect(data)
+    assert (member.joined, member.dependencies) == ((INFRA,), (INFRA,))
+    assert container_from_inspect(data | {"IsInfra": True}).infra
+
+
+def test_a_pod() -> None:
+    data = {
+        "Id": "2663782ee71d",
+        "Name": "p1",
+        "InfraContainerID": INFRA,
+        "SharedNamespaces": ["ipc", "net", "uts"],
+        "Containers": [
+            {"Id": INFRA, "Name": "2663782ee71d-infra", "State": "running"},
+            {"Id": "b951ab922a9e", "Name": "m1", "State": "running"},
+            {"Id": "c951ab922a9e", "Name": "m2", "State": "exited"},
+        ],
+    }
+    assert pod_from_inspect(data) == Pod(
+        "2663782ee71d", "p1", INFRA, ("ipc", "net", "uts"), ("m1",)
+    )
+    assert pod_from_inspect({"Id": "26", "Name": "p2"}) == Pod("26", "p2", "", ())
+
+
+def test_a_network_with_the_containers_in_it() -> None:
+    interface = {
+        "subnets": [{"ipnet": "10.77.0.9/24", "gateway": "10.77.0.1"}],
+        "mac_address": "02:00:00:00:77:09",
+    }
+    data = {
+        "name": "n1",
+        "subnets": [{"subnet": "10.77.0.0/24", "gateway": "10.77.0.1"}],
+        "containers": {"c9c3": {"name": "s1", "interfaces": {"eth0": interface}}},
+    }
+    holder = Endpoint("n1", ("10.77.0.9",), "02:00:00:00:77:09")
+    assert network_from_inspect(data) == Network(
+        "n1", ("10.77.0.0/24",), (Neighbour("c9c3", "s1", holder),)
+    )
+    assert network_from_inspect({"name": "none"}) == Network("none")

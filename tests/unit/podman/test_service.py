@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from podman_checkpoint_operator.decisions.facts import Network
 from podman_checkpoint_operator.podman.service import PodmanService
 from podman_checkpoint_operator.reconcilers.podman_port import (
     CheckpointOptions,
@@ -184,12 +185,12 @@ def test_a_container_is_renamed(tmp_path: Path) -> None:
 
 def test_images_networks_and_volumes_are_looked_up_by_quoted_names(tmp_path: Path) -> None:
     def answer(request: Request) -> tuple[int, Any]:
-        return 200, {"Id": "adb0", "Mountpoint": "/volumes/data/_data"}
+        return 200, {"Id": "adb0", "Mountpoint": "/volumes/data/_data", "name": "web"}
 
     with serving(tmp_path, answer) as libpod:
         service = PodmanService(libpod.url)
         assert service.image_id("localhost/lab/busybox:1") == "adb0"
-        assert service.network_exists("web")
+        assert service.network("web") == Network("web")
         assert service.volume_source("data") == Path("/volumes/data/_data")
     assert [request.path for request in libpod.requests] == [
         "images/localhost%2Flab%2Fbusybox%3A1/json",
@@ -201,7 +202,8 @@ def test_images_networks_and_volumes_are_looked_up_by_quoted_names(tmp_path: Pat
 def test_images_networks_and_volumes_that_are_not_there(tmp_path: Path) -> None:
     with podman(tmp_path, 404, MISSING) as (service, _):
         assert service.image_id("nope") == ""
-        assert not service.network_exists("nope")
+        assert service.network("nope") is None
+        assert service.pod("nope") is None
         assert service.volume_source("nope") is None
 
 
