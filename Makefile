@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 python := .venv/bin/python
 yaml := $(shell git ls-files '*.yaml' '*.yml' ':!charts/*/templates/*')
 
-.PHONY: help demo demo-reboot test unit lint format lab-up lab-down bench docs lock clean setup
+.PHONY: help demo demo-reboot test soak unit lint format lab-up lab-down bench docs lock clean setup
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -26,6 +26,12 @@ test: lint ## Bring up the lab, run every test, remove the lab (args=... go to p
 
 unit: setup ## Run the tests that need no lab
 	@$(python) -m pytest -m 'not lab and not vm' $(args)
+
+soak: ## Repeat what `make test` samples: random histories, busy writers, damaged archives
+	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
+	./lab up; \
+	SOAK=1 $(python) -m pytest --timeout=7200 tests/e2e/test_histories.py tests/e2e/test_writers.py \
+		tests/e2e/test_damage.py $(args)
 
 lint: setup ## Check style, types and layers
 	@.venv/bin/ruff check --quiet

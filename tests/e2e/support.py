@@ -32,6 +32,7 @@ from tests.lab.waiting import wait_until
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
 PATIENCE_SECONDS: Final = 120.0
 """How long a test waits for anything before it fails; a machine under load is slow."""
@@ -347,6 +348,19 @@ def condition(status: Mapping[str, Any], type_: str) -> dict[str, Any]:
 def archive_in_host(status: Mapping[str, Any]) -> str:
     """Return the path of a checkpoint's archive, which every host of the lab sees."""
     return str(status["archive"]["uri"]).removeprefix("file://")
+
+
+def archive_on_machine(status: Mapping[str, Any]) -> Path:
+    """Return a checkpoint's archive as this machine sees it."""
+    return paths.ARCHIVES / archive_in_host(status).removeprefix(f"{paths.ARCHIVES_IN_HOST}/")
+
+
+def what_is_there(host: Host) -> str:
+    """Return all containers, volumes and temporary files of a host's Podman."""
+    containers = host.exec("podman", "ps", "--all", "--format", "{{.ID}} {{.Names}} {{.State}}")
+    volumes = host.exec("podman", "volume", "ls", "--format", "{{.Name}}")
+    temporary = host.exec("ls", "/var/tmp")
+    return containers.stdout + volumes.stdout + temporary.stdout
 
 
 def make_namespace(name: str) -> None:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.explained import require_described, require_failed
-from tests.e2e.support import Bench, Container, Object, archive_in_host, condition
+from tests.e2e.support import (
+    Bench,
+    Container,
+    Object,
+    archive_in_host,
+    archive_on_machine,
+    condition,
+    what_is_there,
+)
 from tests.lab import images, paths
 from tests.lab.waiting import wait_until
 
@@ -37,18 +45,6 @@ def archived(bench: Bench, container: Container, **spec: Any) -> dict[str, Any]:
 def source(status: dict[str, Any]) -> dict[str, Any]:
     """Return ``spec.source`` that names an archive itself."""
     return {"archive": {key: status["archive"][key] for key in ("uri", "digest")}}
-
-
-def here(status: dict[str, Any]) -> Path:
-    """Return the archive's file as this machine sees it."""
-    return paths.ARCHIVES / archive_in_host(status).removeprefix(f"{paths.ARCHIVES_IN_HOST}/")
-
-
-def names(host: Host) -> str:
-    """Return all containers and volumes of a host."""
-    containers = host.exec("podman", "ps", "--all", "--format", "{{.ID}} {{.Names}} {{.State}}")
-    volumes = host.exec("podman", "volume", "ls", "--format", "{{.Name}}")
-    return containers.stdout + volumes.stdout
 
 
 def flip(path: Path) -> None:
@@ -79,21 +75,21 @@ def test_damaged_archive(
 ) -> None:
     host_b.load_image("busybox")
     status = archived(bench, bench.count(host_a))
-    whole = here(status).read_bytes()
-    before = names(host_b)
-    damage(here(status))
+    whole = archive_on_machine(status).read_bytes()
+    before = what_is_there(host_b)
+    damage(archive_on_machine(status))
     saved = bench.object("ContainerCheckpoint", "archived")
     require_failed(bench.restore(host_b, saved, "damaged"), cause, remedy=remedy)
-    assert names(host_b) == before
+    assert what_is_there(host_b) == before
 
-    here(status).write_bytes(whole)
+    archive_on_machine(status).write_bytes(whole)
     bench.restore(host_b, saved, "good").wait_ready()
 
 
 def test_archive_that_is_not_there_or_not_ours(bench: Bench, host_a: Host, host_b: Host) -> None:
     host_b.load_image("busybox")
     status = archived(bench, bench.count(host_a))
-    before = names(host_b)
+    before = what_is_there(host_b)
     uri, digest = status["archive"]["uri"], status["archive"]["digest"]
 
     def restore(name: str, uri: str, digest: str = digest) -> Object:
@@ -119,8 +115,8 @@ def test_archive_that_is_not_there_or_not_ours(bench: Bench, host_a: Host, host_
             evidence=path,
             remedy="below the store's directory",
         )
-    link = here(status).with_name("link.tar.zst")
-    link.symlink_to(here(status).name)
+    link = archive_on_machine(status).with_name("link.tar.zst")
+    link.symlink_to(archive_on_machine(status).name)
     try:
         require_failed(
             restore("link", f"{uri.rpartition('/')[0]}/{link.name}"),
@@ -130,7 +126,7 @@ def test_archive_that_is_not_there_or_not_ours(bench: Bench, host_a: Host, host_
         )
     finally:
         link.unlink()
-    assert names(host_b) == before
+    assert what_is_there(host_b) == before
 
 
 REPACK = """\
@@ -160,12 +156,12 @@ def test_damage_under_a_digest_of_its_own(
     """Somebody has packed it anew, so that only CRIU or the processes themselves can tell."""
     host_b.load_image("busybox")
     whole = archive_in_host(archived(bench, bench.count(host_a)))
-    before = names(host_b)
+    before = what_is_there(host_b)
     other = whole.replace("archived", "repacked")
     digest = host_b.exec("bash", "-c", REPACK, whole, other, damaged, pages).stdout.strip()
     archive = {"uri": f"file://{other}", "digest": f"sha256:{digest}"}
     require_failed(bench.restore(host_b, {"archive": archive}), cause, remedy=remedy)
-    assert names(host_b) == before
+    assert what_is_there(host_b) == before
 
 
 def test_name_in_use(bench: Bench, host_a: Host, host_b: Host) -> None:
@@ -208,14 +204,14 @@ def test_port_in_use(bench: Bench, host_a: Host, host_b: Host) -> None:
     archived(bench, container)
     other = bench.run(host_b, "sleep", "1000", options=("--publish", "18431:80"), suffix="other")
     saved = bench.object("ContainerCheckpoint", "archived")
-    before = names(host_b)
+    before = what_is_there(host_b)
     require_failed(
         bench.restore(host_b, saved, "taken"),
         "PortInUse",
         evidence="18431/tcp",
         remedy="Set spec.publishPorts",
     )
-    assert names(host_b) == before
+    assert what_is_there(host_b) == before
     bench.restore(host_b, saved, "moved", publishPorts=["18432:80"]).wait_ready()
     container.on(host_b).remove()
     other.remove()
@@ -228,14 +224,14 @@ def test_volume_in_use(bench: Bench, host_a: Host, host_b: Host) -> None:
     archived(bench, container)
     host_b.exec("podman", "volume", "create", volume)
     saved = bench.object("ContainerCheckpoint", "archived")
-    before = names(host_b)
+    before = what_is_there(host_b)
     require_failed(
         bench.restore(host_b, saved, "taken"),
         "VolumeInUse",
         evidence=volume,
         remedy="Set spec.ignoreVolumes: true",
     )
-    assert names(host_b) == before
+    assert what_is_there(host_b) == before
     bench.restore(host_b, saved, "kept", ignoreVolumes=True).wait_ready()
 
 
@@ -243,11 +239,11 @@ def test_image_missing(bench: Bench, host_a: Host, host_b: Host) -> None:
     archived(bench, bench.count(host_a))
     host_b.exec("podman", "rmi", "--force", BUSYBOX, check=False)
     saved = bench.object("ContainerCheckpoint", "archived")
-    before = names(host_b)
+    before = what_is_there(host_b)
     failed = bench.restore(host_b, saved, "missing")
     require_failed(failed, "ImageMissing", evidence=BUSYBOX, remedy="Pull or load exactly")
     require_described(failed, BUSYBOX, "Pull or load exactly")
-    assert names(host_b) == before
+    assert what_is_there(host_b) == before
 
     # Something else has the image's name.
     host_b.load_image("ghostwriter")
@@ -283,12 +279,12 @@ def test_network_missing(bench: Bench, host_a: Host, host_b: Host) -> None:
     host_a.exec("podman", "network", "create", network)
     archived(bench, bench.count(host_a, "--network", network))
     saved = bench.object("ContainerCheckpoint", "archived")
-    before = names(host_b)
+    before = what_is_there(host_b)
     remedy = f"podman network create {network}"
     require_failed(
         bench.restore(host_b, saved, "missing"), "NetworkMissing", evidence=network, remedy=remedy
     )
-    assert names(host_b) == before
+    assert what_is_there(host_b) == before
     host_b.exec(*remedy.split())
     bench.restore(host_b, saved, "good").wait_ready()
 
@@ -299,7 +295,7 @@ def test_mount_source(bench: Bench, host_a: Host, host_b: Host) -> None:
     host_a.exec("mkdir", "-p", folder)
     archived(bench, bench.count(host_a, "--volume", f"{folder}:/data"))
     saved = bench.object("ContainerCheckpoint", "archived")
-    before = names(host_b)
+    before = what_is_there(host_b)
     require_failed(
         bench.restore(host_b, saved, "missing"),
         "MountSourceMissing",
@@ -314,7 +310,7 @@ def test_mount_source(bench: Bench, host_a: Host, host_b: Host) -> None:
         evidence=folder,
         remedy="Put the directory or file itself at this path",
     )
-    assert names(host_b) == before
+    assert what_is_there(host_b) == before
     host_b.exec("rm", folder)
     host_b.exec("mv", f"{folder}.real", folder)
     bench.restore(host_b, saved, "good").wait_ready()

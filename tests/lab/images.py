@@ -56,6 +56,11 @@ while :; do
 done
 """
 
+MAPWRITER: Final = Path(__file__).with_name("mapwriter.c")
+
+TREES: Final = 25
+"""How many histories an image ``trees`` has trees for: /image/00, /image/01, ..."""
+
 POSTGRES_DATA: Final = "/var/lib/postgresql/data"
 POSTGRES_SOCKETS: Final = "/run/postgresql"
 POSTGRES_CONF: Final = f"""\
@@ -113,9 +118,12 @@ class _Recipe:
     files: Mapping[str, str]
     config: Mapping[str, Any]
     """What ``podman image inspect`` shows as ``Config``."""
+    upper: Callable[[Path], None] | None = None
+    """Makes a second layer, as a tar of a layer has it, in a folder that does not exist."""
 
     def digest(self) -> str:
-        return digest(inspect.getsource(self.build), dict(self.files), dict(self.config))
+        upper = (inspect.getsource(self.upper),) if self.upper else ()
+        return digest(inspect.getsource(self.build), dict(self.files), dict(self.config), *upper)
 
 
 def image(name: str) -> Image:
@@ -134,7 +142,11 @@ def image(name: str) -> Image:
             recipe.build(root)
             for path, text in recipe.files.items():
                 debian.write(root / path, text, mode=0o755 if "/bin/" in path else 0o644)
-            _pack(root, tag=f"localhost/lab/{name}:1", config=recipe.config, archive=archive)
+            layers = [root]
+            if recipe.upper is not None:
+                layers.append(Path(scratch) / "upper")
+                recipe.upper(layers[-1])
+            _pack(layers, tag=f"localhost/lab/{name}:1", config=recipe.config, archive=archive)
 
     archive = built_once(f"image-{name}-{recipe.digest()}.tar", build, note=f"the image {name}")
     return Image(name, archive)
@@ -148,6 +160,41 @@ def _busybox(root: Path) -> None:
     for applet in run(root / "bin/busybox", "--list").stdout.split():
         if applet != "busybox":
             (root / "bin" / applet).symlink_to("busybox")
+
+
+def _programs(root: Path) -> None:
+    """Busybox, and what a shell cannot do."""
+    _busybox(root)
+    (root / "usr/bin").mkdir()
+    run("gcc", "-O2", "-Wall", "-static", "-o", root / "usr/bin/mapwriter", MAPWRITER)
+
+
+def _trees(root: Path) -> None:
+    """Busybox, and the same small tree for each of many histories."""
+    _busybox(root)
+    for number in range(TREES):
+        tree = root / "image" / f"{number:02}"
+        (tree / "a/a").mkdir(parents=True)
+        (tree / "a/a/a").write_text("file")
+        (tree / "a/b").symlink_to("a/a")
+        (tree / "a/\udcff").write_text("not UTF-8")
+        (tree / "b").write_text("file")
+        (tree / "c.d").write_text("deleted by the upper layer")
+        (tree / "d/old").mkdir(parents=True)
+        (tree / "linked").write_text("one file of two names")
+        (tree / "other-name").hardlink_to(tree / "linked")
+
+
+def _trees_changed(layer: Path) -> None:
+    """What a build would have changed in :func:`_trees`, by the notes of a layer's tar."""
+    for number in range(TREES):
+        tree = layer / "image" / f"{number:02}"
+        (tree / "a/a").mkdir(parents=True)
+        (tree / "a/a/b").write_text("of the upper layer")
+        (tree / ".wh.c.d").touch()
+        (tree / "d").mkdir()
+        (tree / "d/.wh..wh..opq").touch()
+        (tree / "d/new").write_text("alone in its directory")
 
 
 def _postgres(root: Path) -> None:
@@ -171,12 +218,14 @@ def _postgres(root: Path) -> None:
             path.unlink()
 
 
-def _pack(root: Path, *, tag: str, config: Mapping[str, Any], archive: Path) -> None:
-    """Write ``root`` as an image of one layer, in the format of ``podman save``."""
-    layer = root.with_name("layer.tar")
-    run("tar", "--create", "--numeric-owner", "--sort=name", "--file", layer, "-C", root, ".")
-    with layer.open("rb") as file:
-        layer_digest = hashlib.file_digest(file, "sha256").hexdigest()
+def _pack(layers: list[Path], *, tag: str, config: Mapping[str, Any], archive: Path) -> None:
+    """Write folders as the layers of an image, lowest first, in the format of ``podman save``."""
+    tars = [folder.with_name(f"{folder.name}.tar") for folder in layers]
+    digests = []
+    for folder, layer in zip(layers, tars, strict=True):
+        run("tar", "--create", "--numeric-owner", "--sort=name", "--file", layer, "-C", folder, ".")
+        with layer.open("rb") as file:
+            digests.append(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
     architecture = run("dpkg", "--print-architecture").stdout.strip()
     settings = json.dumps(
         {
@@ -184,11 +233,11 @@ def _pack(root: Path, *, tag: str, config: Mapping[str, Any], archive: Path) -> 
             "architecture": architecture,
             "os": "linux",
             "config": dict(config),
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
+            "rootfs": {"type": "layers", "diff_ids": digests},
         }
     ).encode()
     settings_name = f"{hashlib.sha256(settings).hexdigest()}.json"
-    manifest = [{"Config": settings_name, "RepoTags": [tag], "Layers": [layer.name]}]
+    manifest = [{"Config": settings_name, "RepoTags": [tag], "Layers": [tar.name for tar in tars]}]
     with tarfile.open(archive, "w") as output:
         for name, data in (
             ("manifest.json", json.dumps(manifest).encode()),
@@ -197,7 +246,8 @@ def _pack(root: Path, *, tag: str, config: Mapping[str, Any], archive: Path) -> 
             member = tarfile.TarInfo(name)
             member.size = len(data)
             output.addfile(member, io.BytesIO(data))
-        output.add(layer, layer.name)
+        for layer in tars:
+            output.add(layer, layer.name)
 
 
 _BUSYBOX_FILES: Final = {**ACCOUNTS, STATE_FILE[1:]: STATE_FILE_TEXT}
@@ -210,6 +260,8 @@ RECIPES: Final[Mapping[str, _Recipe]] = {
         {**_BUSYBOX_FILES, "usr/local/bin/ghostwriter": GHOSTWRITER},
         {"Env": _ENV, "Entrypoint": ["ghostwriter"]},
     ),
+    "programs": _Recipe(_programs, _BUSYBOX_FILES, {"Env": _ENV, "Cmd": ["sh"]}),
+    "trees": _Recipe(_trees, _BUSYBOX_FILES, {"Env": _ENV, "Cmd": ["sh"]}, _trees_changed),
     "postgres": _Recipe(
         _postgres,
         {

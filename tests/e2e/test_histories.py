@@ -1,0 +1,24 @@
+"""Whatever a container did to its files, live and stopped: its tree comes out the same."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.histories import SEED_VARIABLE, Proof, generate
+from tests.e2e.soak import times
+
+if TYPE_CHECKING:
+    from tests.e2e.support import Bench
+    from tests.lab.inventory import Host
+
+pytestmark = pytest.mark.lab
+
+
+def test_random_histories(bench: Bench, host_a: Host, host_b: Host) -> None:
+    seed = int(os.environ.get(SEED_VARIABLE) or secrets.randbits(32))
+    print(f"{SEED_VARIABLE}={seed}")
+    Proof(bench, host_a, host_b).require(generate(times(12, soak=100), seed))
