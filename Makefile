@@ -53,8 +53,9 @@ lab-down: ## Remove the lab and everything in it
 bench: setup ## Measure what docs/benchmarks.md reports
 	@PYTHONPATH=operator $(python) -m tests.bench $(args)
 
-docs: setup ## Write docs/reasons.md anew, from the vocabulary and the failure catalogue
+docs: setup ## Write docs/reasons.md and docs/inspect.md anew, from the code
 	@PYTHONPATH=operator $(python) -m tests.unit.criu.reasons_page
+	@PYTHONPATH=operator $(python) -m tests.unit.api.report_page
 
 lock: setup ## Lock the dependencies anew, from pyproject.toml
 	@$(python) -m pip install --quiet --target build/uv --upgrade uv

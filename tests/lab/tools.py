@@ -1,7 +1,8 @@
-"""The Kubernetes programs of the lab: kube-apiserver, kubectl and etcd.
+"""Programs written in Go: kube-apiserver, kubectl and etcd, and checkpointctl, which tests ask.
 
-A program is taken from ``KUBEBUILDER_ASSETS`` if that is set, else from the cache, else built from
-the Go modules pinned in ``go/``. A build takes minutes and happens once per version and machine.
+The Kubernetes programs are taken from ``KUBEBUILDER_ASSETS`` if that is set. Else, and all others,
+from the cache, or built from the Go modules pinned in ``go/``. A build takes minutes and happens
+once per version and machine.
 """
 
 from __future__ import annotations
@@ -75,6 +76,11 @@ ETCD: Final = GoModule(
     name="etcd",
     upstream="go.etcd.io/etcd/server/v3",
     programs={"etcd": "go.etcd.io/etcd/server/v3"},
+)
+CHECKPOINTCTL: Final = GoModule(
+    name="checkpointctl",
+    upstream="github.com/checkpoint-restore/checkpointctl",
+    programs={"checkpointctl": "github.com/checkpoint-restore/checkpointctl"},
 )
 
 

@@ -79,7 +79,7 @@ def read_metadata(path: Path) -> ArchiveMetadata:
     walk = TarWalk(keep=members.METADATA)
     with _opened(path) as file:
         stored = iter(partial(file.read, _CHUNK), b"")
-        for plain in _plain(stored):
+        for plain in plain_pieces(stored):
             walk.feed(plain)
             known = members.CONFIG in walk.kept and members.SPEC in walk.kept
             if known and walk.current not in members.METADATA:
@@ -140,7 +140,7 @@ class PlainTar:
     def __iter__(self) -> Iterator[bytes]:
         stored = self._stored()
         try:
-            for plain in _plain(stored):
+            for plain in plain_pieces(stored):
                 self._walk.feed(plain)
                 self._plain_bytes += len(plain)
                 yield plain
@@ -217,8 +217,12 @@ class PlainTar:
         )
 
 
-def _plain(stored: Iterator[bytes]) -> Iterator[bytes]:
-    """Decompress, whatever the format."""
+def plain_pieces(stored: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress an archive, whatever the format.
+
+    Raises:
+        OperationFailed: The bytes do not decompress, or end too early.
+    """
     first = next(stored, b"")
     if not first:
         raise truncated("it is empty")

@@ -8,15 +8,16 @@ is trusted: only bounded amounts are kept in memory, whatever sizes it claims.
 from __future__ import annotations
 
 import tarfile
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..api.reasons import Cause
 from ..decisions.failures import OperationFailed
 from .tarstream import BLOCK, padding
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 MAX_KEPT: Final = 16 * 1024 * 1024
 """The largest member that is kept, in bytes; also the limit of what headers may add."""
@@ -40,6 +41,27 @@ _WITHOUT_DATA: Final = frozenset(
 _FILES: Final = frozenset({tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE})
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of the tar."""
+
+    name: str
+    size: int
+    mtime: int
+    """Seconds since the epoch."""
+    is_file: bool
+
+
+class Receiver(Protocol):
+    """Takes the content of one member."""
+
+    def feed(self, data: memoryview) -> None:
+        """Take the next piece."""
+
+    def close(self) -> None:
+        """Take note of the end."""
+
+
 class TarWalk:
     """Checks one tar.
 
@@ -47,6 +69,7 @@ class TarWalk:
         keep: Names of the members whose content is kept.
         expect: Shell patterns of members to look out for.
         collect: A shell pattern of members whose names are kept, :data:`MAX_NAMES` at most.
+        receive: Told of each member; may return who gets its content.
 
     Attributes:
         kept: Content of the members asked for, complete ones only.
@@ -62,6 +85,7 @@ class TarWalk:
         keep: Collection[str] = (),
         expect: Collection[str] = (),
         collect: str = "",
+        receive: Callable[[Member], Receiver | None] = lambda _: None,
     ) -> None:
         self.kept: dict[str, bytes] = {}
         self.met: set[str] = set()
@@ -71,6 +95,8 @@ class TarWalk:
         self._keep = keep
         self._expect = expect
         self._collect = collect
+        self._receive = receive
+        self._receiver: Receiver | None = None
         self._block = bytearray()
         self._collected: bytearray | None = None
         self._content = 0
@@ -79,7 +105,7 @@ class TarWalk:
         self._extension = b""
         self._overrides: dict[str, str] = {}
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Take the next piece of the tar.
 
         Raises:
@@ -114,6 +140,8 @@ class TarWalk:
         if count:
             if self._collected is not None:
                 self._collected += view[:count]
+            elif self._receiver is not None:
+                self._receiver.feed(view[:count])
             self._content -= count
             view = view[count:]
             if self._content == 0:
@@ -123,6 +151,9 @@ class TarWalk:
         return view[count:]
 
     def _content_complete(self) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.close()
         if self._collected is None:
             return
         content, self._collected = bytes(self._collected), None
@@ -176,8 +207,11 @@ class TarWalk:
             if size > MAX_KEPT:
                 raise corrupt(f"{name} claims {size} bytes, more than {MAX_KEPT}")
             self._collected = bytearray()
-            if not size:
-                self._content_complete()
+        else:
+            member = Member(name, size, int(info.mtime), info.type in _FILES)
+            self._receiver = self._receive(member)
+        if not size:
+            self._content_complete()
 
 
 def parse_records(content: bytes) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..agent.settings import Settings
-from . import diagnose
+from . import diagnose, inspect
 from .output import refuse
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="podman-checkpoint-agent",
         description="Checkpoints and restores the Podman containers of this host, as"
-        " ContainerCheckpoints and ContainerRestores ask for it; explains logs of CRIU's.",
+        " ContainerCheckpoints and ContainerRestores ask for it; explains"
+        " logs of CRIU's and looks into archives.",
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     run.set_defaults(call=_configure)
     diagnose.add_parser(commands)
+    inspect.add_parser(commands)
     return parser
 
 

@@ -46,3 +46,8 @@ def opened(file: str) -> Iterator[BinaryIO]:
         raise CannotRead(f"cannot read {file}: {why}") from error
     with stream:
         yield stream
+
+
+def printable(text: str) -> str:
+    """Return a line with nothing in it that a terminal would obey; names can hold anything."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

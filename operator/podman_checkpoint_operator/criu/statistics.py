@@ -1,24 +1,22 @@
 """CRIU's own measurements: the images ``stats-dump`` and ``stats-restore``.
 
 Each holds two magic numbers (``criu/include/magic.h``: images of the service, statistics), a length
-and one protobuf message ``stats_entry`` (``images/stats.proto``). Its fields are all unsigned
-integers in two nested messages: too little for a protobuf library.
+and one protobuf message ``stats_entry`` (``images/stats.proto``), whose fields are all unsigned
+integers in two nested messages.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .protobuf import Message
 
 _HEADER: Final = struct.Struct("<III")
 _SERVICE_MAGIC: Final = 0x55105940
 _STATS_MAGIC: Final = 0x57093306
 _DUMP, _RESTORE = 1, 2
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +69,13 @@ def decode_dump(image: bytes) -> DumpStatistics:
     """
     fields = _decode(image, _DUMP)
     return DumpStatistics(
-        freezing_time=fields.get(1, 0),
-        frozen_time=fields.get(2, 0),
-        memdump_time=fields.get(3, 0),
-        memwrite_time=fields.get(4, 0),
-        pages_scanned=fields.get(5, 0),
-        pages_skipped_parent=fields.get(6, 0),
-        pages_written=fields.get(7, 0),
+        freezing_time=fields.integer(1),
+        frozen_time=fields.integer(2),
+        memdump_time=fields.integer(3),
+        memwrite_time=fields.integer(4),
+        pages_scanned=fields.integer(5),
+        pages_skipped_parent=fields.integer(6),
+        pages_written=fields.integer(7),
     )
 
 
@@ -89,15 +87,15 @@ def decode_restore(image: bytes) -> RestoreStatistics:
     """
     fields = _decode(image, _RESTORE)
     return RestoreStatistics(
-        pages_compared=fields.get(1, 0),
-        pages_skipped_cow=fields.get(2, 0),
-        forking_time=fields.get(3, 0),
-        restore_time=fields.get(4, 0),
-        pages_restored=fields.get(5, 0),
+        pages_compared=fields.integer(1),
+        pages_skipped_cow=fields.integer(2),
+        forking_time=fields.integer(3),
+        restore_time=fields.integer(4),
+        pages_restored=fields.integer(5),
     )
 
 
-def _decode(image: bytes, which: int) -> dict[int, int]:
+def _decode(image: bytes, which: int) -> Message:
     if len(image) < _HEADER.size:
         raise ValueError("the statistics image is shorter than its header")
     service, kind, length = _HEADER.unpack_from(image)
@@ -106,39 +104,10 @@ def _decode(image: bytes, which: int) -> dict[int, int]:
     entry = image[_HEADER.size : _HEADER.size + length]
     if len(entry) != length:
         raise ValueError("the statistics image is truncated")
-    for number, value in _fields(entry):
-        if number == which and isinstance(value, bytes):
-            return {key: item for key, item in _fields(value) if isinstance(item, int)}
+    try:
+        statistics = Message(entry)
+        if which in statistics:
+            return statistics.message(which)
+    except ValueError as error:
+        raise ValueError(f"the statistics image is damaged: {error}") from error
     raise ValueError("the statistics image is of the other operation")
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield number and value of each field of a protobuf message."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        number, wire_type = key >> 3, key & 7
-        if wire_type == _VARINT:
-            value, at = _varint(message, at)
-            yield number, value
-            continue
-        if wire_type == _BYTES:
-            size, at = _varint(message, at)
-        elif wire_type in (_FIXED64, _FIXED32):
-            size = 8 if wire_type == _FIXED64 else 4
-        else:
-            raise ValueError(f"the statistics image has a field of unknown wire type {wire_type}")
-        if at + size > len(message):
-            raise ValueError("a field of the statistics image is truncated")
-        yield number, message[at : at + size]
-        at += size
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """Return an integer of 7 bits a byte, the lowest first, and where it ends."""
-    value = 0
-    for position, byte in enumerate(message[at : at + 10]):
-        value |= (byte & 0x7F) << (7 * position)
-        if byte < 0x80:
-            return value, at + position + 1
-    raise ValueError("an integer of the statistics image is truncated")

@@ -282,7 +282,8 @@ class _Course:
             self._operation.succeed(Reason.CHECKPOINTED, message)
 
     def _contents(self, container: Container) -> Contents:
-        return contents_of(container, self._spec, self._operation.resource)
+        host = self._operation.status.get("host") or {}
+        return contents_of(container, self._spec, self._operation.resource, host)
 
     def _archive_name(self) -> str:
         return _name_for(self._operation.resource, self._compression())

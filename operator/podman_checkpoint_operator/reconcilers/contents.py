@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..api.checkpoint import CheckpointSpec
@@ -10,14 +11,24 @@ from .archive_port import Contents
 from .resource import Resource
 
 
-def contents_of(container: Container, spec: CheckpointSpec, resource: Resource) -> Contents:
-    """Return where the parts of a container's archive lie."""
+def contents_of(
+    container: Container, spec: CheckpointSpec, resource: Resource, host: Mapping[str, str]
+) -> Contents:
+    """Return where the parts of a container's archive lie.
+
+    Args:
+        container: what is archived.
+        spec: what was asked for.
+        resource: who asked for it.
+        host: versions of the host's software, as in ``status.host``.
+    """
     return Contents(
         origin={
             "nodeName": spec.node_name,
             "namespace": resource.namespace,
             "name": resource.name,
             "uid": resource.uid,
+            **host,
         },
         bundle=container.bundle,
         checkpoint=container.bundle / "checkpoint",
