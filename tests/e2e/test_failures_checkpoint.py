@@ -95,17 +95,35 @@ def test_not_running_and_paused(bench: Bench, host_a: Host) -> None:
     bench.checkpoint(container, "running").wait_ready()
 
 
-@pytest.mark.parametrize("spec", [{}, {"leaveRunning": True, "archive": {}}])
-def test_removed_on_exit(bench: Bench, host_a: Host, spec: dict[str, Any]) -> None:
-    container = bench.count(host_a, "--rm")
+def test_removed_on_exit(bench: Bench, host_a: Host, host_b: Host) -> None:
+    host_b.load_image("busybox")
+    volume = bench.name("data")
+    container = bench.count(host_a, "--rm", f"--volume={volume}:/data")
+    container.exec("sh", "-c", "echo kept >/data/file")
     since = container.started_at
-    require_failed(
-        bench.checkpoint(container, **spec),
-        "RemovedOnExit",
-        evidence="started with --rm",
-        remedy="without --rm",
-    )
+    stopping: dict[str, dict[str, Any]] = {"in-place": {}, "archive": {"archive": {}}}
+    for name, spec in stopping.items():
+        require_failed(
+            bench.checkpoint(container, name, **spec),
+            "RemovedOnExit",
+            evidence="started with --rm",
+            remedy="Set spec.leaveRunning: true and spec.archive",
+        )
     require_untouched(container, since)
+
+    saved = bench.checkpoint(container, "live", leaveRunning=True, archive={})
+    status = saved.wait_ready()
+    (warning,) = (each for each in status["preflight"] if each["check"] == "RemovedOnExit")
+    assert warning["result"] == "Warn"
+    assert status["statistics"]["pagesWritten"] > 0
+    require_untouched(container, since)
+    assert not host_a.exec("sh", "-c", "ls -d /var/tmp/checkpoint*", check=False).stdout
+    bench.restore(host_b, saved).wait_ready()
+    there = container.on(host_b)
+    there.require_counting_on(since=1)
+    assert there.read("/data/file") == "kept\n"
+    host_b.exec("podman", "stop", "--time=0", there.name)
+    wait_until(lambda: not there.exists(), "Podman to remove it")
 
 
 def test_ghost_file_beyond_max(bench: Bench, host_a: Host) -> None:

@@ -45,8 +45,8 @@ _CONTAINER: Final = (
     Entry(
         cause=Cause.REMOVED_ON_EXIT,
         pattern=r"cannot checkpoint containers that have been started with '--rm'",
-        remedy="Podman removes this container when it stops, and its state with it. Re-create it "
-        "without --rm.",
+        remedy="Podman removes this container when it stops, and its state with it. Set "
+        "spec.leaveRunning: true and spec.archive, or re-create it without --rm.",
     ),
     Entry(
         cause=Cause.POD_NEEDED,

@@ -41,14 +41,21 @@ def container_checks(container: Container, wanted: Wanted) -> Iterator[Check]:
             "Only a running container can be checkpointed: start it, or unpause it, and create a"
             " new ContainerCheckpoint",
         )
-    if container.auto_remove:
-        # Podman refuses it even for a container that is left running.
+    if container.auto_remove and wanted.leave_running:
+        yield warned(
+            "RemovedOnExit",
+            f"container {container.name} was started with --rm: Podman copies its whole state once"
+            " more while it is held still, and removes it, restored too, when it stops",
+            "Create the container anew without --rm for a shorter pause",
+        )
+    elif container.auto_remove:
         yield failed(
             "RemovedOnExit",
             f"container {container.name} was started with --rm: Podman removes it and its state"
-            " when it stops, and refuses to checkpoint it",
+            " when it stops",
             Cause.REMOVED_ON_EXIT,
-            "Create the container anew without --rm",
+            "Set spec.leaveRunning: true and spec.archive, or create the container anew without"
+            " --rm",
         )
     if container.user_namespace:
         yield failed(

@@ -105,6 +105,8 @@ class Host:
     cgroup_version: str
     graph_root: Path
     storage_driver: str
+    copy_dir: Path = Path("/var/tmp")
+    """Where Podman makes its exports."""
 
     @property
     def runtime_supports_criu(self) -> bool:

@@ -7,12 +7,14 @@ import json
 import socket
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from ..criu import log as criu_log
 from ..criu.log import LOG_NAMES
+from ..criu.statistics import decode_dump
 from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
 from ..reconcilers.machine_port import Pause
 from . import files
@@ -140,6 +142,13 @@ class LocalMachine:
             connections=any(images.glob("tcp-stream-*.img")),
             left_running=log is not None and criu_log.left_running(log),
         )
+
+    def dump_statistics(self, bundle: Path) -> dict[str, int]:
+        """Return CRIU's own statistics of the last dump, if they are there."""
+        try:
+            return asdict(decode_dump((self._seen(bundle) / "stats-dump").read_bytes()))
+        except (OSError, ValueError):
+            return {}
 
     def clear_export_leftovers(self, bundle: Path) -> None:
         """Remove what an export left in the bundle; Podman would apply it at the next restore."""

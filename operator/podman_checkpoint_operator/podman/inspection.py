@@ -108,6 +108,7 @@ def host_from_info(info: Mapping[str, Any], *, criu_version: str) -> Host:
         cgroup_version=str(host.get("cgroupVersion", "")),
         graph_root=Path(store["graphRoot"]),
         storage_driver=str(store.get("graphDriverName", "")),
+        copy_dir=Path(store.get("imageCopyTmpDir") or Host.copy_dir),
     )
 
 

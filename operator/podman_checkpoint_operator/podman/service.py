@@ -80,15 +80,18 @@ class PodmanService:
     def checkpoint(
         self, container_id: str, options: CheckpointOptions, *, timeout: float
     ) -> dict[str, int]:
-        """Checkpoint a container into its bundle, and return CRIU's statistics.
+        """Checkpoint a container into its bundle, and return CRIU's statistics, if Podman tells.
 
         CRIU's log, the statistics and the dumps are kept beside the images: the log proves that
         the dump finished, the others belong into an archive.
         """
+        path = f"containers/{container_id}/checkpoint"
         query = {**_query(options), "keep": "true", "printStats": "true"}
-        answer = self._transport.post(
-            f"containers/{container_id}/checkpoint", params=query, timeout=timeout
-        )
+        if options.export:
+            # The state is complete in the bundle before the first byte of the export comes.
+            self._transport.post_unread(path, params=query, timeout=timeout)
+            return {}
+        answer = self._transport.post(path, params=query, timeout=timeout)
         return dict(answer.get("criu_statistics") or {})
 
     def restore(

@@ -103,6 +103,18 @@ class Transport:
             while data := answer.raw.read1(_CHUNK):
                 yield data
 
+    def post_unread(self, path: str, *, params: Mapping[str, str], timeout: float) -> None:
+        """Send a POST, and hang up when the service begins its answer.
+
+        Raises:
+            PodmanError: as :meth:`send`.
+        """
+        with self._answer(
+            "POST", path, timeout=timeout, params=dict(params), stream=True
+        ) as answer:
+            if answer.status_code >= requests.codes.bad_request:
+                _decode(answer)
+
     def ping(self) -> Mapping[str, str]:
         """Return the headers of an answer that costs Podman nothing.
 

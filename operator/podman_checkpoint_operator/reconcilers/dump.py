@@ -100,9 +100,14 @@ class Dumper:
             leave_running=leave_running,
             tcp_established=self._spec.tcp_established,
             file_locks=self._spec.file_locks,
-            ignore_root_fs=self._spec.ignore_root_fs,
+            # Of an export that nobody reads, the less the better.
+            ignore_root_fs=self._spec.ignore_root_fs or container.auto_remove,
+            export=container.auto_remove,
         )
-        return self._podman.checkpoint(container.id, options, timeout=self._operation.remaining())
+        statistics = self._podman.checkpoint(
+            container.id, options, timeout=self._operation.remaining()
+        )
+        return {**self._machine.dump_statistics(container.bundle), **statistics}
 
     def _with_ghost_limit(self, container: Container, dump: Callable[[], Statistics]) -> None:
         """Dump under a sufficient ghost limit, raised as often as CRIU asks for more."""

@@ -65,6 +65,9 @@ class Machine(Protocol):
     def stored_checkpoint(self, bundle: Path) -> StoredCheckpoint | None:
         """Return the state in a container's bundle, if there is any."""
 
+    def dump_statistics(self, bundle: Path) -> dict[str, int]:
+        """Return CRIU's own statistics of the last dump, if they are there."""
+
     def clear_export_leftovers(self, bundle: Path) -> None:
         """Remove what an export left in the bundle; Podman would apply it at the next restore."""
 

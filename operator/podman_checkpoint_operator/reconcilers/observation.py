@@ -77,7 +77,7 @@ def observe(
     checks += preflight.process_checks(processes, wanted)
     checks.append(preflight.criu_check(host, processes))
     checks += preflight.space_checks(
-        _spaces(spec, host, machine, processes, contents=contents, archives=archives)
+        _spaces(container, spec, host, machine, processes, contents=contents, archives=archives)
     )
     return Observation(host, checks, processes)
 
@@ -103,6 +103,7 @@ def _wanted(spec: CheckpointSpec) -> preflight.Wanted:
 
 
 def _spaces(
+    container: Container,
     spec: CheckpointSpec,
     host: Host,
     machine: Machine,
@@ -117,6 +118,9 @@ def _spaces(
     files += machine.tree_bytes(contents.upper) if contents.upper else 0
     on_host = images + (files if spec.leave_running else 0)
     spaces = [machine.space("the state on the host", host.graph_root, needed_bytes=on_host)]
+    if container.auto_remove:
+        copied = machine.space("Podman's copy", host.copy_dir, needed_bytes=images + files)
+        spaces.append(copied)
     if spec.archive is not None:
         spaces.append(machine.space("the archive", archives, needed_bytes=images + files))
     return spaces

@@ -38,6 +38,9 @@ class CheckpointOptions:
     tcp_established: bool = False
     file_locks: bool = False
     ignore_root_fs: bool = False
+    export: bool = False
+    """Have Podman make an export as well, which nobody reads: it checkpoints a container that was
+    started with ``--rm`` in no other way."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ def test_an_ordinary_container_on_an_ordinary_host_passes(wanted: Wanted) -> Non
         ({"state": State.EXITED}, STOPPING, Cause.CONTAINER_NOT_RUNNING),
         ({"state": State.PAUSED}, LIVE, Cause.CONTAINER_NOT_RUNNING),
         ({"auto_remove": True}, STOPPING, Cause.REMOVED_ON_EXIT),
-        ({"auto_remove": True}, LIVE, Cause.REMOVED_ON_EXIT),
+        ({"auto_remove": True}, replace(STOPPING, archive=True), Cause.REMOVED_ON_EXIT),
         ({"user_namespace": True}, LIVE, Cause.USER_NAMESPACE),
     ],
 )
@@ -206,3 +206,9 @@ def test_each_file_system_needs_its_own_room() -> None:
     first, second = space_checks(spaces)
     assert (first.cause, second.result) == (Cause.NO_SPACE, "Pass")
     assert first.remedy == "Free 1.0 MiB or more on that file system"
+
+
+def test_a_container_that_is_removed_on_exit_can_be_archived_live() -> None:
+    checks = list(container_checks(replace(CONTAINER, auto_remove=True), LIVE))
+    assert not causes(checks)
+    assert warnings(checks) == ["RemovedOnExit"]

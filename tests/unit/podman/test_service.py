@@ -99,6 +99,22 @@ def test_statistics_may_be_missing(tmp_path: Path) -> None:
         assert service.checkpoint("57a6", CheckpointOptions(), timeout=30) == {}
 
 
+def test_an_export_is_asked_for_and_not_read(tmp_path: Path) -> None:
+    options = CheckpointOptions(leave_running=True, ignore_root_fs=True, export=True)
+    with podman(tmp_path, 200, b"tar" * 10_000_000) as (service, libpod):
+        assert service.checkpoint("57a6", options, timeout=30) == {}
+    method, path, query = asked(libpod)
+    assert (method, path) == ("POST", "containers/57a6/checkpoint")
+    assert (query["export"], query["keep"]) == ("true", "true")
+
+
+def test_an_export_that_is_refused(tmp_path: Path) -> None:
+    refusal = {"message": "no space left on device"}
+    options = CheckpointOptions(export=True)
+    with podman(tmp_path, 500, refusal) as (service, _), pytest.raises(PodmanError, match="space"):
+        service.checkpoint("57a6", options, timeout=30)
+
+
 def test_a_restore_names_its_options_as_libpod_does(tmp_path: Path) -> None:
     options = RestoreOptions(
         name="twin",

@@ -73,6 +73,7 @@ def dumper(sizes: list[int], **spec: Any) -> tuple[Dumper, Operation, RecordingR
     podman = Dumping(limits, sizes)
     machine = create_autospec(Machine, instance=True)
     machine.read_log.side_effect = podman.read_log
+    machine.dump_statistics.return_value = {}
     reporter = RecordingReporter()
     fields = {"nodeName": "host-a", "containerRef": {"name": "db"}, **spec}
     operation = Operation(
