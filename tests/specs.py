@@ -78,6 +78,7 @@ def _in_place(message: str, **fields: object) -> Case:
 
 
 _GHOST: Final = "spec.ghostLimit"
+_HOOK: Final = {"exec": {"command": ["psql", "-c", "CHECKPOINT"]}}
 _PORTS: Final = "write [[address:]hostPort:]containerPort[/protocol]"
 
 REFUSED: Final = [
@@ -116,6 +117,11 @@ REFUSED: Final = [
     Case(RESTORES.kind, archived(digest="0" * 64), field="spec.source.archive.digest"),
     Case(RESTORES.kind, archived(uri="/a.tar"), field="spec.source.archive.uri"),
     Case(RESTORES.kind, archived(uri="file://host/a.tar"), field="spec.source.archive.uri"),
+    _checkpoint(field="spec.hooks.preCheckpoint.exec", hooks={"preCheckpoint": {}}),
+    _checkpoint(
+        field="spec.hooks.preCheckpoint.onError", hooks={"preCheckpoint": {**_HOOK, "onError": "?"}}
+    ),
+    _checkpoint(field="spec.hooks.preRestore", hooks={"preRestore": _HOOK}),
     _restore(field="spec.verify.exec", verify={}),
     _restore(field="spec.verify.exec.command", verify={"exec": {}}),
     _restore(field="spec.verify.exec.command", verify={"exec": {"command": []}}),
@@ -161,6 +167,7 @@ REFUSED: Final = [
     _checkpoint(
         "lower limit or raise max", _GHOST, ghostLimit={"policy": "Fixed", "limit": 2, "max": 1}
     ),
+    _checkpoint("needs leaveRunning", "spec.hooks", archive={}, hooks={"postCheckpoint": _HOOK}),
     _restore("exclude each other", "spec.tcpClose", tcpEstablished=True, tcpClose=True),
     _restore(
         "tcpEstablished excludes name", "spec.tcpEstablished", name="copy", tcpEstablished=True
@@ -207,6 +214,12 @@ ADMITTED: Final = [
     _checkpoint(ghostLimit={"limit": ".5Gi", "max": "6e8"}, archive={"compression": "none"}),
     _checkpoint(ghostLimit={"policy": "Fixed", "limit": "64Gi"}),
     _checkpoint(ghostLimit={"policy": "Disabled"}),
+    _checkpoint(hooks={"preCheckpoint": {**_HOOK, "onError": "Continue"}}),
+    _checkpoint(
+        leaveRunning=True,
+        archive={},
+        hooks={"preCheckpoint": _HOOK, "postCheckpoint": {**_HOOK, "timeoutSeconds": 86400}},
+    ),
     _restore(),
     _restore(name=""),
     _restore(name="copy", tcpClose=True, publishPorts=["1434:1433"], existingContainer="Replace"),

@@ -49,7 +49,8 @@ def test_reboot_two_live_archives_and_a_move(bench: Bench, host_a: Host, host_b:
     assert postmaster.startswith("postmaster|")
     assert session.endswith("|only in this session")
 
-    apply(bench, database, "01-checkpoint-before-reboot").wait_ready()
+    status = apply(bench, database, "01-checkpoint-before-reboot").wait_ready()
+    assert status["hooks"] == [{"name": "preCheckpoint", "exitCode": 0, "output": ""}]
     assert database.state == "exited"
     host_a.reboot(None)
     status = apply(bench, database, "02-restore-after-reboot").wait_ready()

@@ -44,7 +44,7 @@ def test_in_place(bench: Bench, host_a: Host) -> None:
     status = require_failed(
         failed, "VerificationFailed", evidence="exited with 3", remedy="existingContainer: Adopt"
     )
-    assert status["verification"] == {"exitCode": 3, "output": "as ***\nno such table"}
+    assert status["verification"] == {"exitCode": 3, "output": "as <hidden>\nno such table"}
     assert PASSWORD not in str(failed.get()).replace(script, "")
     assert condition(status, "Restored")["status"] == "True"
     assert condition(status, "Verified")["status"] == "False"

@@ -9,6 +9,8 @@ from pydantic import model_validator
 
 from .common import (
     ArchiveURI,
+    Command,
+    CommandReport,
     Compression,
     ContainerRef,
     Count,
@@ -88,6 +90,28 @@ class GhostLimit(SpecPart):
         return self
 
 
+class OnError(StrEnum):
+    """What a hook that fails means for the checkpoint."""
+
+    FAIL = "Fail"
+    CONTINUE = "Continue"
+
+
+class Hook(SpecPart):
+    """A command that runs in the container."""
+
+    exec: Command
+    timeout_seconds: Seconds = 30
+    on_error: OnError = OnError.FAIL
+
+
+class Hooks(SpecPart):
+    """What runs in the container before it is dumped, and when it runs on."""
+
+    pre_checkpoint: Hook | None = None
+    post_checkpoint: Hook | None = None
+
+
 class CheckpointSpec(SpecPart):
     """What the user asks for; immutable once created."""
 
@@ -100,8 +124,18 @@ class CheckpointSpec(SpecPart):
     ignore_volumes: bool = False
     archive: ArchiveSpec | None = None
     ghost_limit: GhostLimit = GhostLimit()
+    hooks: Hooks | None = None
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     timeout_seconds: Seconds = 600
+
+    @model_validator(mode="after")
+    def _hooks_where_it_runs(self) -> Self:
+        if self.hooks and self.hooks.post_checkpoint and not self.leave_running:
+            raise ValueError(
+                "hooks.postCheckpoint needs leaveRunning: a container that has stopped cannot run "
+                "a command; set leaveRunning, or remove hooks.postCheckpoint"
+            )
+        return self
 
     @model_validator(mode="after")
     def _archive_where_needed(self) -> Self:
@@ -124,6 +158,12 @@ class CheckpointSpec(SpecPart):
                 "set archive, or remove them"
             )
         return self
+
+
+class HookReport(CommandReport):
+    """How a hook ended."""
+
+    name: str
 
 
 class HostFacts(StatusPart):
@@ -188,4 +228,5 @@ class CheckpointStatus(OperationStatus):
     archive: StoredArchive | None = None
     ghost_limit: GhostLimitReport | None = None
     statistics: CheckpointStatistics | None = None
+    hooks: tuple[HookReport, ...] = ()
     volumes: tuple[VolumeReport, ...] = ()

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     """The host and the container are being checked; nothing was touched yet."""
     PREFLIGHT_PASSED = "PreflightPassed"
     """The checks found nothing that speaks against the operation."""
+    RUNNING_HOOK = "RunningHook"
+    """A command of `spec.hooks` runs in the container."""
     CHECKPOINTING = "Checkpointing"
     """The container's processes are being saved."""
     CHECKPOINTED = "Checkpointed"
@@ -236,6 +238,9 @@ class Cause(StrEnum):
     """CRIU on this host cannot read the checkpoint: it was written by another version."""
     DIED_AFTER_RESTORE = "DiedAfterRestore"
     """The container was restored and ended at once."""
+    HOOK_FAILED = "HookFailed"
+    """A command of `spec.hooks` did not exit with 0 in its time, and its `onError` is not
+    `Continue`."""
     VERIFICATION_FAILED = "VerificationFailed"
     """The container was restored and runs, but the command of `spec.verify` did not exit with 0 in
     its time."""

@@ -16,6 +16,8 @@ _NAME: Final = (
     r"[\w.-]*(?:passw(?:or)?d|passphrase|(?<![a-z])pwd|secret|token|credential|api[_-]?key"
     r"|private[_-]?key|access[_-]?key)[\w.-]*"
 )
+_BEGINS: Final = r"(?<![\w.-])"
+"""Where a name may begin; tried at every letter of a long word, a pattern takes for ever."""
 _VALUE: Final = r"""(?:"[^"]*"?|'[^']*'?|[^\s"',;&)\]}]+)"""
 _SECRETS: Final = (
     # scheme://user:password@host
@@ -23,9 +25,9 @@ _SECRETS: Final = (
     # "NAME=a value"
     (re.compile(rf'(?i)("{_NAME}=)[^"]*'), rf"\g<1>{HIDDEN}"),
     # NAME=value, "name": "value", name: "value"
-    (re.compile(rf"(?i)({_NAME}[\"']?(?:=|:\s*(?=[\"'])))\s*{_VALUE}"), rf"\g<1>{HIDDEN}"),
+    (re.compile(rf"(?i){_BEGINS}({_NAME}[\"']?(?:=|:\s*(?=[\"'])))\s*{_VALUE}"), rf"\g<1>{HIDDEN}"),
     # --name value
-    (re.compile(rf"(?i)(--?{_NAME}[\"']?[\s,]+){_VALUE}"), rf"\g<1>{HIDDEN}"),
+    (re.compile(rf"(?i){_BEGINS}(--?{_NAME}[\"']?[\s,]+){_VALUE}"), rf"\g<1>{HIDDEN}"),
     (re.compile(r"(?i)(\b(?:bearer|basic) )[\w.~+/=-]{8,}"), rf"\g<1>{HIDDEN}"),
 )
 

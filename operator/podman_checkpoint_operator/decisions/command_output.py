@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ..criu.secrecy import HIDDEN, without_secrets
+
 MAX_OUTPUT: Final = 4096
 """Characters of a command's output that are kept, the last ones."""
 
 MIN_SECRET: Final = 6
 """A shorter value of a variable is not taken for a secret: it would hide half of any output."""
 
-MASK: Final = "***"
 _CUT: Final = "[…] "
 # What every container has; values that help to understand an output.
 _PUBLIC: Final = frozenset({"HOME", "HOSTNAME", "LANG", "PATH", "PWD", "TERM", "container"})
@@ -27,8 +28,8 @@ def shown(output: bytes, environment: Sequence[str]) -> str:
     text = output.decode(errors="replace").replace("\0", "")
     # The longest first: one secret may be a part of another.
     for secret in sorted(set(_secrets(environment)), key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    text = text.strip()
+        text = text.replace(secret, HIDDEN)
+    text = without_secrets(text).strip()
     return text if len(text) <= MAX_OUTPUT else _CUT + text[len(_CUT) - MAX_OUTPUT :]
 
 

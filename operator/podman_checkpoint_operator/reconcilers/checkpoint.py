@@ -3,9 +3,10 @@
 Steps, as in the journal:
 
 1. *Accepted*: the container is found and looked at; nothing is touched.
-2. *Checkpointing* (it stops) or *Freezing* (it runs on): the dump.
-3. *Checkpointed* or *Captured*: the state is complete on the host.
-4. *Storing*, *Stored*: the archive is written, under its final name only when it is durable.
+2. *Preparing*, only with hooks: a command runs in the container.
+3. *Checkpointing* (it stops) or *Freezing* (it runs on): the dump.
+4. *Checkpointed* or *Captured*: the state is complete on the host.
+5. *Storing*, *Stored*: the archive is written, under its final name only when it is durable.
 
 At every step either the container runs, or its complete state is in its bundle or in the store.
 """
@@ -26,6 +27,7 @@ from ..decisions.recovery import Next
 from .archive_port import Archives, Contents, Stored, archive_name
 from .contents import contents_of, volume_reports
 from .dump import Dumper
+from .hooks import Hooks
 from .interrupted import DUMPED, InterruptedDump, changed
 from .journal import Step
 from .machine_port import GhostLimits, Machine
@@ -107,6 +109,7 @@ class _Course:
         self._archives = tools.archives
         self._operation = operation
         self._spec = CheckpointSpec.model_validate(operation.resource.spec)
+        self._hooks = Hooks(tools.podman, tools.machine, operation, self._spec)
         self._dumper = Dumper(
             tools.podman, tools.machine, tools.archives, tools.limits, operation, self._spec
         )
@@ -129,7 +132,8 @@ class _Course:
             self.clean_up()
         self._look(container)
         operation.pause_point()
-        self._dump(container)
+        with self._hooks.around(container):
+            self._dump(container)
         return self._after_dump(container)
 
     def abandon(self) -> None:
@@ -142,6 +146,7 @@ class _Course:
 
     def clean_up(self) -> None:
         """Leave nothing half-done: no capture, no partial archive, no needless images."""
+        self._hooks.undo()
         entry = self._operation.entry
         self._machine.discard_stage(entry.uid)
         if self._spec.archive:
@@ -200,6 +205,7 @@ class _Course:
             self._dumper.dump_and_stop(container)
 
     def _after_dump(self, container: Container) -> None:
+        self._hooks.after(container)
         how = "and runs on" if self._spec.leave_running else "and stopped"
         self._operation.reached(
             ConditionType.CHECKPOINTED,

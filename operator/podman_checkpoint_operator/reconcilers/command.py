@@ -6,6 +6,7 @@ whose agent was killed: a process that was started into a container from outside
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from .podman_port import Podman, PodmanError
 
 _END_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
+_MAX_SHOWN: Final = 300
 # More than is shown, so that a secret at the beginning of what is shown is seen as a whole.
 _KEPT: Final = 16 * MAX_OUTPUT
 
@@ -111,3 +113,13 @@ class Commands:
             if not now.running:
                 return now.exit_code
             time.sleep(_POLL_SECONDS)
+
+
+def ended(command: Sequence[str], outcome: Outcome, *, seconds: int) -> str:
+    """Say how a command ended and the last that it said."""
+    words = shlex.join(command)
+    words = words if len(words) <= _MAX_SHOWN else f"{words[:_MAX_SHOWN]}…"
+    code = outcome.exit_code
+    how = f"did not end within {seconds} s" if code is None else f"exited with {code}"
+    said = outcome.output[-_MAX_SHOWN:].strip()
+    return f"the command {words} {how}" + (f" and said: {said}" if said else " and said nothing")

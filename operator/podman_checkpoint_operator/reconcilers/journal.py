@@ -18,6 +18,7 @@ class Step(StrEnum):
 
     ACCEPTED = "Accepted"
     # ContainerCheckpoint
+    PREPARING = "Preparing"
     FREEZING = "Freezing"
     CHECKPOINTING = "Checkpointing"
     CHECKPOINTED = "Checkpointed"

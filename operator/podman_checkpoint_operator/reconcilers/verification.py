@@ -6,20 +6,18 @@ is nowhere else. So is the stopped container that it has replaced.
 
 from __future__ import annotations
 
-import shlex
 from typing import Final
 
 from ..api.reasons import Cause, ConditionType, Reason
 from ..api.restore import RestoreSpec
 from ..decisions.facts import Container
 from ..decisions.failures import OperationFailed
-from .command import Commands, Outcome
+from .command import Commands, ended
 from .machine_port import Machine
 from .operation import Operation
 from .podman_port import Podman, PodmanError, PodmanUnreachable
 
 _NOT_RUN: Final = (125, 126, 127)
-_MAX_SHOWN: Final = 300
 
 
 class Verification:
@@ -79,13 +77,3 @@ class Verification:
                 f" and podman start {container.name}; or podman rm {kept_aside}"
             )
         return OperationFailed(Cause.VERIFICATION_FAILED, evidence, remedy)
-
-
-def ended(command: tuple[str, ...], outcome: Outcome, *, seconds: int) -> str:
-    """Say how a command ended that did not exit with 0, and the last that it said."""
-    words = shlex.join(command)
-    words = words if len(words) <= _MAX_SHOWN else f"{words[:_MAX_SHOWN]}…"
-    code = outcome.exit_code
-    how = f"did not end within {seconds} s" if code is None else f"exited with {code}"
-    said = outcome.output[-_MAX_SHOWN:].strip()
-    return f"the command {words} {how}" + (f" and said: {said}" if said else " and said nothing")

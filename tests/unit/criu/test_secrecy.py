@@ -66,3 +66,9 @@ def test_evidence_and_remedy_are_without() -> None:
 def test_no_failure_of_an_operation_repeats_one() -> None:
     failed = OperationFailed(Cause.UNKNOWN, "exec: PASSWORD=hunter2: not found")
     assert "hunter2" not in f"{failed} {failed.evidence} {failed.message}"
+
+
+@pytest.mark.parametrize("letter", ["x", ".", "-", '"', ":", "="])
+def test_a_long_word_takes_no_time(letter: str) -> None:
+    """Patterns that begin anew at every letter of it would not end within this test's limit."""
+    assert without_secrets(letter * 1_000_000) == letter * 1_000_000
