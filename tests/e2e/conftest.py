@@ -62,6 +62,17 @@ def bench(lab: None) -> Iterator[Bench]:
     shutil.rmtree(paths.ARCHIVES / bench.prefix, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def other_hosts(lab: None) -> Iterator[dict[str, Host]]:
+    """The hosts with storage of their own, up for the tests of one module."""
+    names = tuple(inventory.OTHER_STORAGE)
+    lifecycle.up(names)
+    hosts = {name: inventory.host(name) for name in names}
+    yield hosts
+    for host in hosts.values():
+        host.down()
+
+
 @pytest.fixture
 def host_a(bench: Bench) -> Host:
     """The host ``host-a``."""

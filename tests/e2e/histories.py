@@ -8,6 +8,8 @@ that fails is shortened by trying all its shorter forms in one further container
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +39,13 @@ IDLE: Final = ("sh", "-c", "while :; do sleep 1; done")
 
 Look = dict[str, dict[str, Any]]
 History = list[Step]
+
+
+def seed_of_this_run() -> int:
+    """Return the seed that the environment names, or any; it is printed."""
+    seed = int(os.environ.get(SEED_VARIABLE) or secrets.randbits(32))
+    print(f"{SEED_VARIABLE}={seed}")
+    return seed
 
 
 def generate(count: int, of_seed: int) -> list[History]:
@@ -71,6 +80,8 @@ class Proof:
     bench: Bench
     source: Host
     target: Host
+    by_hand: bool = False
+    """Restore what was saved live by Podman's own command."""
 
     def require(self, histories: list[History]) -> None:
         """See that histories come out the same, a batch for each container.
@@ -110,12 +121,15 @@ class Proof:
         saved = self.bench.checkpoint(container, resource, archive={}, **spec)
         there = container.on(self.target)
         try:
-            status = saved.wait_ready()
-            back = self.bench.restore(self.target, saved, resource)
-            back.wait_ready()
+            archive = archive_in_host(saved.wait_ready())
+            if self.by_hand and spec["leaveRunning"]:
+                self.target.exec("podman", "container", "restore", "--import", archive)
+            else:
+                back = self.bench.restore(self.target, saved, resource)
+                back.wait_ready()
+                back.delete()
             after = perform(there, [])
-            self.source.exec("rm", archive_in_host(status))
-            back.delete()
+            self.source.exec("rm", archive)
         finally:
             _remove(there)
             saved.delete()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.histories import SEED_VARIABLE, Proof, generate
+from tests.e2e.histories import Proof, generate, seed_of_this_run
 from tests.e2e.soak import times
 
 if TYPE_CHECKING:
@@ -19,6 +17,4 @@ pytestmark = pytest.mark.lab
 
 
 def test_random_histories(bench: Bench, host_a: Host, host_b: Host) -> None:
-    seed = int(os.environ.get(SEED_VARIABLE) or secrets.randbits(32))
-    print(f"{SEED_VARIABLE}={seed}")
-    Proof(bench, host_a, host_b).require(generate(times(12, soak=100), seed))
+    Proof(bench, host_a, host_b).require(generate(times(12, soak=100), seed_of_this_run()))

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from . import agent_process, agents, images, network, paths
 from .agent_process import AgentProcess
-from .base import base
+from .base import base, write
 from .cgroups import Cgroup, host_cgroup
 from .locks import locked
 from .shell import run
@@ -50,12 +50,18 @@ class HostError(RuntimeError):
 
 
 class NamespacedHost:
-    """One host, ``host-a`` to ``host-u``. Making the object changes nothing."""
+    """One host, ``host-a`` to ``host-u``. Making the object changes nothing.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of the host.
+        files: what it has in place of the base's files, by paths without the first slash.
+    """
+
+    def __init__(self, name: str, files: Mapping[str, str] | None = None) -> None:
         if not re.fullmatch("host-[a-u]", name):
             raise HostError(f"{name!r} is no name of a namespaced host: use host-a, host-b, ...")
         self.name = name
+        self._files = files or {}
         self.number = ord(name[-1]) - ord("a") + 1
         self.address = f"{paths.SUBNET}.{self.number}"
         self.disk = paths.HOSTS / name
@@ -153,6 +159,8 @@ class NamespacedHost:
         for folder in ("upper", "work", "root", "containers"):
             (self.disk / folder).mkdir(parents=True, exist_ok=True)
         made_for.write_text(root.name)
+        for file, text in self._files.items():
+            write(self.disk / "upper" / file, text)
         for shared in (paths.ARCHIVES, agents.FOLDER):
             shared.mkdir(parents=True, exist_ok=True)
 

@@ -16,8 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAMESPACED: Final = ("host-a", "host-b")
+_STORES: Final = """\
+runroot = "/run/containers/storage"
+graphroot = "/var/lib/containers/storage"
+"""
+OTHER_STORAGE: Final = {
+    "host-c": f'[storage]\ndriver = "vfs"\n{_STORES}',
+    # As Fedora has it. The kernel then redirects renamed directories, too.
+    "host-d": f'[storage]\ndriver = "overlay"\n{_STORES}'
+    '[storage.options.overlay]\nmountopt = "metacopy=on"\n',
+}
+"""Hosts with a ``storage.conf`` of their own, which only the tests of it bring up."""
 VIRTUAL: Final = ("host-v",)
-NAMES: Final = (*NAMESPACED, *VIRTUAL)
+NAMES: Final = (*NAMESPACED, *OTHER_STORAGE, *VIRTUAL)
 
 
 class Host(Protocol):
@@ -81,4 +92,7 @@ def host(name: str) -> Host:
     Raises:
         HostError: if no host may have this name.
     """
-    return VirtualHost(name) if name >= VIRTUAL[0] else NamespacedHost(name)
+    if name >= VIRTUAL[0]:
+        return VirtualHost(name)
+    storage = OTHER_STORAGE.get(name)
+    return NamespacedHost(name, {"etc/containers/storage.conf": storage} if storage else None)

@@ -13,8 +13,8 @@ from typing import Final
 from ..api.common import Compression
 from ..archive import members
 from ..archive.capture import capture_tree
-from ..archive.overlay import RootfsDiff
 from ..archive.reader import Verified, open_plain, verify
+from ..archive.rootfs import RootfsDiff
 from ..archive.writer import ArchiveSources, write_archive
 from ..decisions.facts import Endpoint
 from ..decisions.failures import from_os_error
@@ -154,15 +154,14 @@ class CheckpointArchives:
             devshm_tar=optional(members.DEVSHM),
             artifacts_dir=optional(members.ARTIFACTS),
             log=optional(members.LOG),
-            rootfs=None
-            if contents.upper is None
-            else self._rootfs(contents.upper, contents.lowers),
+            rootfs=None if contents.upper is None else self._rootfs(contents, contents.upper),
             volumes={name: self._seen(path) for name, path in contents.volumes.items()},
             origin=contents.origin,
         )
 
-    def _rootfs(self, upper: Path, lowers: tuple[Path, ...]) -> RootfsDiff:
-        return RootfsDiff(self._seen(upper), tuple(self._seen(lower) for lower in lowers))
+    def _rootfs(self, contents: Contents, upper: Path) -> RootfsDiff:
+        lowers = tuple(self._seen(lower) for lower in contents.lowers)
+        return RootfsDiff(self._seen(upper), lowers, whole=contents.whole_trees)
 
     def _seen(self, path: Path) -> Path:
         return self._root / path.relative_to("/")

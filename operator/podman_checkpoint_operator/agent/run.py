@@ -91,7 +91,7 @@ def _alone(state_dir: Path) -> Iterator[None]:
 
 
 async def _run(settings: Settings) -> None:
-    podman = PodmanService(settings.podman_url)
+    podman = PodmanService(settings.podman_url, root=settings.host_root)
 
     def describe(criu_version: str) -> Host:
         return host_from_info(podman.info(), criu_version=criu_version)

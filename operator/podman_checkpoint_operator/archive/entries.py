@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, Union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+_T = TypeVar("_T")
 
 ROOT: Final = b"/"
 """The name of a tree's own root directory.
@@ -34,16 +36,34 @@ class Entry:
     content: bytes | None = None
 
 
+Nested = Iterator[Union[_T, "Nested[_T]"]]
+"""Yields items, and iterators of the same kind in the place of what they yield."""
+
+
+def unnested(nested: Nested[_T]) -> Iterator[_T]:
+    """Yield the items alone. Trees are deeper than Python lets functions call each other."""
+    stack = [nested]
+    while stack:
+        for item in stack[-1]:
+            if isinstance(item, Iterator):
+                stack.append(item)
+                break
+            yield item
+        else:
+            stack.pop()
+
+
 def tree_entries(root: Path) -> Iterator[Entry]:
     """List a directory tree, root first, in an order that does not change between two calls."""
     path = os.fsencode(root)
     yield Entry(ROOT, path)
-    yield from _below(path, b"")
+    yield from unnested(below(path, b""))
 
 
-def _below(path: bytes, prefix: bytes) -> Iterator[Entry]:
+def below(path: bytes, prefix: bytes) -> Nested[Entry]:
+    """List what is in a directory, each name after a prefix."""
     for name in sorted(os.listdir(path)):
         child = path + b"/" + name
         yield Entry(prefix + name, child)
         if stat.S_ISDIR(os.lstat(child).st_mode):
-            yield from _below(child, prefix + name + b"/")
+            yield below(child, prefix + name + b"/")

@@ -21,8 +21,10 @@ from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import members
 from .compression import compressor
 from .entries import Entry, tree_entries
-from .overlay import Deletion, RootfsDiff, rootfs_changes
+from .overlay import overlay_changes
+from .rootfs import Change, Deletion, RootfsDiff
 from .tarstream import END, Buffer, TreeTar, file_chunks, member_header, padding
+from .whole import whole_changes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,11 +186,17 @@ def _members(sources: ArchiveSources) -> Iterator[_Member]:
 
 
 def _rootfs(diff: RootfsDiff) -> Iterator[_Member]:
-    def entries() -> Iterator[Entry]:
-        return (change for change in rootfs_changes(diff) if isinstance(change, Entry))
-
     try:
-        deleted = [change.path for change in rootfs_changes(diff) if isinstance(change, Deletion)]
+        # Comparing whole trees takes long and finds little, the other way round for an overlay.
+        found = tuple(whole_changes(diff)) if diff.whole else None
+
+        def changes() -> Iterator[Change]:
+            return overlay_changes(diff) if found is None else iter(found)
+
+        def entries() -> Iterator[Entry]:
+            return (change for change in changes() if isinstance(change, Entry))
+
+        deleted = [change.path for change in changes() if isinstance(change, Deletion)]
         yield _tree(members.ROOTFS_DIFF, TreeTar(entries))
     except OSError as error:
         raise from_os_error(error, f"read the layers of {displayed(diff.upper)}") from error

@@ -177,7 +177,7 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
             f"the file system of a container on storage driver {container.storage_driver} cannot be"
             " captured",
             Cause.UNSUPPORTED_STORAGE_DRIVER,
-            "Use the overlay driver, or set spec.ignoreRootFS: true",
+            "Use the overlay or vfs driver with one store, or set spec.ignoreRootFS: true",
         )
 
 

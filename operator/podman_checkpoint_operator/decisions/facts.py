@@ -51,8 +51,9 @@ class Container:
     """``.../overlay-containers/<ID>/userdata``: CRIU's images and logs are in and below it."""
     storage_driver: str
     upper: Path | None
-    """The writable layer of the overlay; None for other storage drivers."""
+    """The writable layer; None where Podman's storage driver has none that could be captured."""
     lowers: tuple[Path, ...]
+    """The layers of the image, topmost first."""
     mounts: tuple[Mount, ...]
     auto_remove: bool
     init: bool
@@ -61,6 +62,8 @@ class Container:
     """The ID of its pod, empty if it is in none."""
     annotations: Mapping[str, str]
     exec_sessions: tuple[str, ...]
+    whole_trees: bool = False
+    """Each layer is a whole tree, and ``lowers`` the image's one (vfs), instead of an overlay's."""
     health_check: bool = False
     """Whether Podman runs a health check of it."""
     infra: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from ..reconcilers.podman_port import (
     RestoreOptions,
     Session,
 )
+from . import vfs_store
 from .inspection import container_from_inspect, network_from_inspect, pod_from_inspect
 from .multiplexed import payloads
 from .transport import Transport
@@ -28,10 +29,16 @@ _LIBPOD_NAMES = {
 
 
 class PodmanService:
-    """One Podman service, reached over its UNIX socket."""
+    """One Podman service, reached over its UNIX socket.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: of the socket.
+        root: where the host's file system is.
+    """
+
+    def __init__(self, url: str, *, root: Path = Path("/")) -> None:
         self._transport = Transport(url)
+        self._root = root
 
     def info(self) -> dict[str, Any]:
         """Return ``podman info``: host, store and version."""
@@ -52,7 +59,13 @@ class PodmanService:
             NotFound: there is none.
         """
         path = f"containers/{quote(reference, safe='')}/json"
-        return container_from_inspect(self._transport.get(path, timeout=timeout))
+        container = container_from_inspect(self._transport.get(path, timeout=timeout))
+        if container.storage_driver != vfs_store.DRIVER:
+            return container
+        trees = vfs_store.trees(container.bundle, container.id, root=self._root)
+        if trees is None:
+            return container
+        return replace(container, upper=trees[0], lowers=trees[1:], whole_trees=True)
 
     def find(self, reference: str) -> Container | None:
         """Return the container with this name or ID, or None."""

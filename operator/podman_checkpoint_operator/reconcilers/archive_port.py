@@ -20,6 +20,7 @@ class Contents:
         checkpoint: CRIU's images.
         upper: the writable layer, or a capture of it; None leaves the root file system out.
         lowers: the image's layers, topmost first.
+        whole_trees: ``upper`` and the one of ``lowers`` are whole trees, not layers of an overlay.
         volumes: name to content of each named volume.
     """
 
@@ -28,6 +29,7 @@ class Contents:
     checkpoint: Path
     upper: Path | None
     lowers: tuple[Path, ...] = ()
+    whole_trees: bool = False
     volumes: Mapping[str, Path] = field(default_factory=dict)
 
 

@@ -34,6 +34,7 @@ def contents_of(
         checkpoint=container.bundle / "checkpoint",
         upper=None if spec.ignore_root_fs else container.upper,
         lowers=container.lowers,
+        whole_trees=container.whole_trees,
         volumes={m.name: m.source for m in container.mounts if _included(m, spec)},
     )
 

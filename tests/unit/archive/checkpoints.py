@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from podman_checkpoint_operator.api.common import Compression
-from podman_checkpoint_operator.archive.overlay import RootfsDiff
+from podman_checkpoint_operator.archive.rootfs import RootfsDiff
 from podman_checkpoint_operator.archive.writer import ArchiveSources, Written, write_archive
 
 ID = "3f" * 32

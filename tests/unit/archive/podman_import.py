@@ -12,7 +12,23 @@ import os
 import shutil
 import stat
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
+
+from podman_checkpoint_operator.archive.entries import Entry
+from podman_checkpoint_operator.archive.rootfs import Change, Deletion
+from podman_checkpoint_operator.archive.tarstream import TreeTar
+
+
+def apply(listed: Iterable[Change], root: Path, *, follow: bool) -> None:
+    """Do what Podman does on import with the tar and the list that changes are put into."""
+    changes = list(listed)
+    tar = TreeTar(lambda: (change for change in changes if isinstance(change, Entry)))
+    content = b"".join(bytes(chunk) for chunk in tar.chunks())
+    assert len(content) == tar.size()
+    unpack(content, root)
+    deleted = [change.path for change in changes if isinstance(change, Deletion)]
+    remove_deleted(deleted, root, follow=follow)
 
 
 def unpack(archive: bytes, root: Path) -> None:

@@ -21,12 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.reasons import Cause
-from podman_checkpoint_operator.archive.entries import Entry
-from podman_checkpoint_operator.archive.overlay import Deletion, RootfsDiff, rootfs_changes
+from podman_checkpoint_operator.archive.entries import ROOT, Entry
+from podman_checkpoint_operator.archive.overlay import overlay_changes
+from podman_checkpoint_operator.archive.rootfs import Deletion, RootfsDiff
 from podman_checkpoint_operator.archive.tarstream import TreeTar
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from tests.trees import ACTIONS, Step, look
-from tests.unit.archive.podman_import import remove_deleted, unpack
+from tests.unit.archive.podman_import import apply
 from tests.unit.archive.trees import FEW_PATHS, steps
 
 CHANGES = steps(
@@ -77,17 +78,6 @@ def make_base(root: Path) -> None:
     (root / "b").write_text("file")
 
 
-def apply(diff: RootfsDiff, root: Path, *, follow: bool) -> None:
-    """Do what Podman does on import."""
-    changes = list(rootfs_changes(diff))
-    tar = TreeTar(lambda: (change for change in changes if isinstance(change, Entry)))
-    content = b"".join(bytes(chunk) for chunk in tar.chunks())
-    assert len(content) == tar.size()
-    unpack(content, root)
-    deleted = [change.path for change in changes if isinstance(change, Deletion)]
-    remove_deleted(deleted, root, follow=follow)
-
-
 @pytest.mark.skipif(not may_mount(), reason="overlay file systems cannot be mounted here")
 @settings(max_examples=100, deadline=None)
 @given(
@@ -114,7 +104,8 @@ def test_any_change_survives(
                 step.run(merged)
             expected = look(merged, sockets=False, holes=False)
         with overlay(directory / "restored", lowers) as (merged, _):
-            apply(RootfsDiff(upper, tuple(lowers)), merged, follow=follow)
+            changes = overlay_changes(RootfsDiff(upper, tuple(lowers)))
+            apply(changes, merged, follow=follow)
             assert look(merged, sockets=False, holes=False) == expected
 
 
@@ -143,8 +134,9 @@ class Layers:
         os.setxattr(self.upper / path, f"user.overlay.{name}", value)
 
     def changes(self) -> tuple[list[str], list[str]]:
-        """Return names of the entries, placeholders marked, and deleted paths."""
-        changes = list(rootfs_changes(self.diff))
+        """Return names of all entries but the root, placeholders marked, and deleted paths."""
+        root, *changes = overlay_changes(self.diff)
+        assert root == Entry(ROOT, bytes(self.upper))
         entries = [
             os.fsdecode(change.name) + ("" if change.path else " (placeholder)")
             for change in changes
@@ -228,7 +220,7 @@ def test_metacopy_takes_its_content_from_the_image(layers: Layers) -> None:
     layers.changed("bin/tool", "")
     os.truncate(layers.upper / "bin/tool", len("program"))
     layers.note("bin/tool", "metacopy", b"")
-    tar = TreeTar(lambda: (c for c in rootfs_changes(layers.diff) if isinstance(c, Entry)))
+    tar = TreeTar(lambda: (c for c in overlay_changes(layers.diff) if isinstance(c, Entry)))
     assert b"program" in b"".join(bytes(chunk) for chunk in tar.chunks())
 
 
@@ -251,12 +243,6 @@ def test_mount_points_of_podman_are_never_deleted(layers: Layers) -> None:
     layers.image("run/secrets/x")
     layers.whiteout("run")
     assert layers.changes() == ([], [])
-
-
-def test_changed_root_directory_is_included(layers: Layers) -> None:
-    layers.lower.chmod(0o755)
-    layers.upper.chmod(0o700)
-    assert layers.changes() == (["/"], [])
 
 
 def test_socket_in_place_of_a_file_deletes_it(layers: Layers) -> None:

@@ -80,7 +80,7 @@ def test_contents_arrive(sources: ArchiveSources, tmp_path: Path) -> None:
 
     assert read["checkpoint/pages-1.img"] == PAGES
     assert json.loads(read["deleted.files"]) == ["/gone"]
-    assert members(read["rootfs-diff.tar"]) == {"state": b"container"}
+    assert members(read["rootfs-diff.tar"]) == {"": b"", "state": b"container"}
     assert members(read["volumes/data.tar"]) == {"": b"", "table": b"rows"}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from podman_checkpoint_operator.decisions.facts import Network
+from podman_checkpoint_operator.podman import vfs_store
 from podman_checkpoint_operator.podman.service import PodmanService
 from podman_checkpoint_operator.reconcilers.podman_port import (
     CheckpointOptions,
@@ -69,6 +70,19 @@ def test_a_container_that_is_not_there(tmp_path: Path) -> None:
         assert service.find("c1") is None
         with pytest.raises(NotFound):
             service.inspect("c1")
+
+
+def test_a_container_on_vfs_has_whole_trees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = recorded("container") | {"GraphDriver": {"Name": "vfs", "Data": None}}
+    found: list[tuple[Path, Path] | None] = [(Path("/upper"), Path("/lower")), None]
+    monkeypatch.setattr(vfs_store, "trees", lambda *_, **__: found.pop(0))
+    with podman(tmp_path, 200, data) as (service, _):
+        container, without = service.inspect("c1"), service.inspect("c1")
+    assert (container.upper, container.lowers) == (Path("/upper"), (Path("/lower"),))
+    assert container.whole_trees
+    assert without.upper is None
 
 
 def test_the_release_is_in_every_answer(tmp_path: Path) -> None:
