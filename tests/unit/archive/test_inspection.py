@@ -16,7 +16,7 @@ from podman_checkpoint_operator.api.common import Compression
 from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.archive import inspection
 from podman_checkpoint_operator.archive.inspection import inspect
-from podman_checkpoint_operator.archive.overlay import RootfsDiff
+from podman_checkpoint_operator.archive.rootfs import RootfsDiff
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from tests.unit.archive.checkpoints import (
     CONFIG,
