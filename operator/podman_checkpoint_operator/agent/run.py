@@ -33,15 +33,19 @@ from ..host.files import below
 from ..host.ghost_limits import GhostLimits
 from ..host.journal import DirectoryJournal
 from ..host.machine import LocalMachine
+from ..host.restart_notes import RestartNotes
 from ..podman.inspection import host_from_info
 from ..podman.service import PodmanService
 from ..reconcilers import checkpoint, restore
+from ..reconcilers.dump import Tools as DumpTools
 from ..reconcilers.podman_port import PodmanError
 from ..reconcilers.queue import Operations
+from ..reconcilers.restart_policy import RestartPolicies
 from ..stores.directory import DirectoryStore
 from . import recover
 from .api_server import ApiServer
 from .archives import CheckpointArchives
+from .housekeeping import put_back_policies
 from .settings import DEFAULT_ARCHIVE_DIR, Settings
 
 logger = logging.getLogger(__name__)
@@ -105,6 +109,9 @@ async def _run(settings: Settings) -> None:
     if settings.archive_dir == DEFAULT_ARCHIVE_DIR:
         below(settings.host_root, DEFAULT_ARCHIVE_DIR).mkdir(0o700, parents=True, exist_ok=True)
     api_server = ApiServer()
+    policies = RestartPolicies(
+        podman, RestartNotes(settings.state_dir / "restart-policies"), machine.is_dumped
+    )
     limits = GhostLimits(settings.host_root, host=description.known)
     operations = Operations(
         journal=journal,
@@ -115,10 +122,10 @@ async def _run(settings: Settings) -> None:
     handled = Handled(
         operations=operations,
         checkpoints=checkpoint.CheckpointReconciler(
-            checkpoint.Tools(podman, machine, archives, limits)
+            DumpTools(podman, machine, archives, limits, policies)
         ),
         restores=restore.RestoreReconciler(
-            restore.Tools(podman, machine, archives, api_server, settings.node_name)
+            restore.Tools(podman, machine, archives, api_server, policies, settings.node_name)
         ),
     )
     # Before anything else: no container stays frozen because an agent died.
@@ -132,6 +139,7 @@ async def _run(settings: Settings) -> None:
     registry = kopf.OperatorRegistry()
     register(registry, handled)
     _register_lifecycle(registry, operations, podman)
+    housekeeping = asyncio.create_task(put_back_policies(operations, policies))
     logger.info("agent started", extra={"node": settings.node_name})
     await kopf.operator(
         registry=registry,
@@ -139,6 +147,7 @@ async def _run(settings: Settings) -> None:
         clusterwide=True,
         liveness_endpoint=settings.liveness or None,
     )
+    housekeeping.cancel()
     logger.info("agent stopped", extra={"node": settings.node_name})
 
 

@@ -127,6 +127,9 @@ class Cause(StrEnum):
     SYMLINKED_INIT = "SymlinkedInit"
     """The container has an init process (`--init`) that is a symbolic link on this host. Such a
     container can be saved, but CRIU cannot restore it."""
+    COLD_START = "ColdStart"
+    """Something on the host would start the container afresh while its state waits there to be
+    restored, and cannot be kept from doing so."""
     USER_NAMESPACE = "UserNamespace"
     """The container has a user namespace. Such a container can be saved, but Podman cannot
     restore it."""

@@ -35,6 +35,15 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class RestartPolicy:
+    """When Podman starts a container again by itself: after its end, or when the host boots."""
+
+    name: str
+    retries: int = 0
+    """How often ``on-failure`` tries; 0 is without limit."""
+
+
+@dataclass(frozen=True)
 class Container:
     """One container as Podman reports it."""
 
@@ -72,6 +81,9 @@ class Container:
     """IDs of the containers whose namespaces it is in: of a pod, the infra container."""
     dependencies: tuple[str, ...] = ()
     """IDs of all containers that must run before it: the joined ones, and those it requires."""
+    restart_policy: RestartPolicy = RestartPolicy("no")
+    unit: str = ""
+    """The systemd unit, a Quadlet's also, that runs it."""
 
     @property
     def mount_sources(self) -> tuple[Path, ...]:
@@ -115,6 +127,16 @@ class Host:
     def runtime_supports_criu(self) -> bool:
         """Whether the OCI runtime was built with CRIU; only crun says so in its version."""
         return self.runtime != "crun" or "+CRIU" in self.runtime_version
+
+
+@dataclass(frozen=True)
+class Starters:
+    """What may start a container of a host beside its users."""
+
+    podman_restart: bool = False
+    """``podman-restart.service`` is enabled: it starts containers by their restart policies."""
+    unit_masked: bool = False
+    """The systemd unit that the container belongs to cannot be started."""
 
 
 @dataclass(frozen=True)

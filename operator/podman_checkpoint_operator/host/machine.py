@@ -15,9 +15,9 @@ from typing import Any, Final
 from ..criu import log as criu_log
 from ..criu.log import LOG_NAMES
 from ..criu.statistics import decode_dump
-from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
+from ..decisions.facts import Container, Host, Processes, Space, Starters, StoredCheckpoint
 from ..reconcilers.machine_port import Pause
-from . import files
+from . import files, systemd
 from .description import HostDescription
 from .freezer import Freezer, thaw
 from .processes import is_traced, look_at
@@ -34,6 +34,7 @@ _CHECKPOINT_FILES: Final = (
     "network.status",
     "devshm-checkpoint.tar",
 )
+_PODMAN_RESTART: Final = "podman-restart.service"
 _EXPORT_LEFTOVERS: Final = ("rootfs-diff.tar", "deleted.files")
 
 
@@ -98,6 +99,13 @@ class LocalMachine:
     def end_session(self, container: Container, leader: int) -> None:
         """Kill a process that was started into a container, with what it has started itself."""
         end_session(proc=self._proc, cgroup=self.cgroup(container), leader=leader)
+
+    def starters(self, container: Container) -> Starters:
+        """Return what may start a container beside its users."""
+        return Starters(
+            podman_restart=systemd.is_enabled(self._root, _PODMAN_RESTART),
+            unit_masked=bool(container.unit) and systemd.is_masked(self._root, container.unit),
+        )
 
     def symlinked_sources(self, container: Container) -> tuple[Path, ...]:
         """Return the sources of a container's mounts, Podman's own too, that are symbolic links."""

@@ -8,8 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ..decisions.facts import Container, Endpoint, Host, Mount, Neighbour, Network, Pod, State
+from ..decisions.facts import (
+    Container,
+    Endpoint,
+    Host,
+    Mount,
+    Neighbour,
+    Network,
+    Pod,
+    RestartPolicy,
+    State,
+)
 
+_UNIT_LABEL: Final = "PODMAN_SYSTEMD_UNIT"
 _FRACTION: Final = re.compile(r"\.(\d{1,6})\d*")
 
 
@@ -42,6 +53,8 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         pod=data.get("Pod") or "",
         annotations=dict(config.get("Annotations") or {}),
         exec_sessions=tuple(data.get("ExecIDs") or ()),
+        restart_policy=_restart_policy(host_config.get("RestartPolicy") or {}),
+        unit=(config.get("Labels") or {}).get(_UNIT_LABEL, ""),
         health_check=_is_checked(config.get("Healthcheck") or {}),
         infra=bool(data.get("IsInfra")),
         joined=_joined(host_config),
@@ -128,6 +141,10 @@ def _state(status: str) -> State:
         return State(status)
     except ValueError:
         return State.OTHER
+
+
+def _restart_policy(policy: Mapping[str, Any]) -> RestartPolicy:
+    return RestartPolicy(policy.get("Name") or "no", int(policy.get("MaximumRetryCount") or 0))
 
 
 def _is_checked(health_check: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..decisions.facts import Container, Network, Pod
+from ..decisions.facts import Container, Network, Pod, RestartPolicy
 from ..reconcilers.podman_port import (
     CheckpointOptions,
     NotFound,
@@ -174,6 +174,19 @@ class PodmanService:
     def remove_session(self, session: str) -> None:
         """Forget a session that has ended; without that, Podman lists it for minutes."""
         self._transport.post(f"exec/{session}/remove", content={"Force": False})
+
+    def set_restart_policy(self, container_id: str, policy: RestartPolicy) -> None:
+        """Change a container's restart policy and nothing else of it, running or not.
+
+        Raises:
+            PodmanError: it has not changed; Podman before 5.1 ignores the wish.
+        """
+        query = {"restartPolicy": policy.name}
+        if policy.retries:
+            query["restartRetries"] = str(policy.retries)
+        self._transport.order(f"containers/{container_id}/update", params=query, content={})
+        if self.inspect(container_id).restart_policy != policy:
+            raise PodmanError(f"Podman has not set the restart policy {policy.name}")
 
     def image_id(self, reference: str) -> str:
         """Return the ID of the image with this name or ID, or an empty string."""

@@ -90,6 +90,16 @@ class Transport:
         with self._answer(method, path, timeout=timeout, **sent) as answer:
             return _decode(answer)
 
+    def order(self, path: str, *, params: Mapping[str, str], content: Mapping[str, Any]) -> None:
+        """Send a POST of JSON whose answer, if it is good, need not be JSON and does not matter.
+
+        Raises:
+            PodmanError: as :meth:`send`.
+        """
+        with self._answer("POST", path, params=dict(params), json=dict(content)) as answer:
+            if answer.status_code >= requests.codes.bad_request:
+                _decode(answer)
+
     def stream(self, path: str, *, content: Mapping[str, Any], timeout: float) -> Iterator[bytes]:
         """Yield the answer of a POST as it comes, until the service closes the connection.
 

@@ -13,8 +13,6 @@ At every step either the container runs, or its complete state is in its bundle 
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,30 +22,17 @@ from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import size
 from ..decisions.recovery import Next
-from .archive_port import Archives, Contents, Stored, archive_name
+from .archive_port import Contents, Stored, archive_name
 from .contents import contents_of, volume_reports
-from .dump import Dumper
+from .dump import Dumper, Tools
 from .hooks import Hooks
 from .interrupted import DUMPED, InterruptedDump, changed
 from .journal import Step
-from .machine_port import GhostLimits, Machine
 from .observation import observe
 from .operation import Operation
-from .podman_port import NotFound, Podman, PodmanUnreachable
+from .podman_port import NotFound, PodmanUnreachable
 from .resource import Resource, StatusUnwritable
 from .running import identity
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """The ports that a checkpoint needs."""
-
-    podman: Podman
-    machine: Machine
-    archives: Archives
-    limits: GhostLimits
 
 
 class CheckpointReconciler:
@@ -107,12 +92,11 @@ class _Course:
         self._podman = tools.podman
         self._machine = tools.machine
         self._archives = tools.archives
+        self._policies = tools.policies
         self._operation = operation
-        self._spec = CheckpointSpec.model_validate(operation.resource.spec)
-        self._hooks = Hooks(tools.podman, tools.machine, operation, self._spec)
-        self._dumper = Dumper(
-            tools.podman, tools.machine, tools.archives, tools.limits, operation, self._spec
-        )
+        self._spec = spec = CheckpointSpec.model_validate(operation.resource.spec)
+        self._hooks = Hooks(tools.podman, tools.machine, operation, spec)
+        self._dumper = Dumper(tools, operation, spec)
 
     def run(self) -> None:
         """Go on from where the journal says."""
@@ -130,6 +114,7 @@ class _Course:
                     self._dumper.keep(container)
                 return self._after_dump(container)
             self.clean_up()
+            container = self._container()
         self._look(container)
         operation.pause_point()
         with self._hooks.around(container):
@@ -161,6 +146,7 @@ class _Course:
             ):
                 # The log tells more than status can hold.
                 self._machine.clear_stored_checkpoint(container.bundle, keep_log=True)
+        self._policies.settle(entry.container_id)
 
     def _container(self) -> Container:
         reference = self._operation.entry.container_id or self._spec.container_ref.key

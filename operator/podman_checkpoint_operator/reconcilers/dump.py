@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..api.checkpoint import CheckpointSpec
@@ -24,6 +25,7 @@ from .journal import Step
 from .machine_port import GhostLimits, Machine
 from .operation import Operation
 from .podman_port import CheckpointOptions, Podman, PodmanError, PodmanTimedOut, PodmanUnreachable
+from .restart_policy import RestartPolicies
 
 SETTLE_SECONDS: Final = 60.0
 """How long a dump that was given up may take to end: Podman does not stop it."""
@@ -32,22 +34,26 @@ Statistics = dict[str, int]
 """CRIU's names and numbers: times in microseconds, and pages."""
 
 
+@dataclass(frozen=True)
+class Tools:
+    """The ports that a checkpoint needs."""
+
+    podman: Podman
+    machine: Machine
+    archives: Archives
+    limits: GhostLimits
+    policies: RestartPolicies
+
+
 class Dumper:
     """Dumps the container of one operation, and notes in its status how it went."""
 
-    def __init__(
-        self,
-        podman: Podman,
-        machine: Machine,
-        archives: Archives,
-        limits: GhostLimits,
-        operation: Operation,
-        spec: CheckpointSpec,
-    ) -> None:
-        self._podman = podman
-        self._machine = machine
-        self._archives = archives
-        self._limits = limits
+    def __init__(self, tools: Tools, operation: Operation, spec: CheckpointSpec) -> None:
+        self._podman = tools.podman
+        self._machine = tools.machine
+        self._archives = tools.archives
+        self._limits = tools.limits
+        self._policies = tools.policies
         self._operation = operation
         self._spec = spec
         self.predicted: Sequence[OpenFile] = ()
@@ -77,6 +83,7 @@ class Dumper:
 
         def dump() -> Statistics:
             self._begin(Step.CHECKPOINTING, container)
+            self._suspend_policy(container)
             return self._checkpoint(container, leave_running=False)
 
         self._with_ghost_limit(container, dump)
@@ -87,6 +94,16 @@ class Dumper:
         # CRIU does not sync what it writes, and the user is about to reboot the host.
         self._machine.sync([container.bundle, *container.mount_sources])
         self._operation.record(Step.CHECKPOINTED)
+
+    def _suspend_policy(self, container: Container) -> None:
+        """Not before the dumps for an archive are written: they hold the policy."""
+        if self._policies.suspend(container):
+            self._operation.event(
+                "Normal",
+                "RestartPolicySuspended",
+                f"The restart policy {container.restart_policy.name} of container {container.name}"
+                " is suspended until it runs again",
+            )
 
     def _begin(self, step: Step, container: Container, **data: Any) -> None:
         self._operation.pause_point()

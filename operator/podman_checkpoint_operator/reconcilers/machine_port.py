@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..decisions.facts import Container, Host, Processes, Space, StoredCheckpoint
+from ..decisions.facts import Container, Host, Processes, Space, Starters, StoredCheckpoint
 from ..decisions.ghost import Held, Need
 
 
@@ -49,6 +49,9 @@ class Machine(Protocol):
 
     def end_session(self, container: Container, leader: int) -> None:
         """Kill a process that was started into a container, with what it has started itself."""
+
+    def starters(self, container: Container) -> Starters:
+        """Return what may start a container beside its users."""
 
     def symlinked_sources(self, container: Container) -> tuple[Path, ...]:
         """Return the sources of a container's mounts, Podman's own too, that are symbolic links."""

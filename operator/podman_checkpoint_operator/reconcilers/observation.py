@@ -9,7 +9,7 @@ from typing import Final
 
 from ..api.checkpoint import CheckpointSpec
 from ..decisions import checkpoint_preflight as preflight
-from ..decisions import pod_preflight
+from ..decisions import cold_start, pod_preflight
 from ..decisions.facts import Container, Host, Pod, Processes, Space
 from ..decisions.preflight import Check
 from .archive_port import Contents
@@ -67,6 +67,9 @@ def observe(
             container, pod, archive=wanted.archive, leave_running=wanted.leave_running
         ),
         *preflight.host_checks(container, host, wanted),
+        *cold_start.checkpoint_checks(
+            container, host, machine.starters(container), stops=not wanted.leave_running
+        ),
         *preflight.mount_checks(
             container, machine.symlinked_sources(container), archive=wanted.archive
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..decisions.facts import Container, Network, Pod
+from ..decisions.facts import Container, Network, Pod, RestartPolicy
 
 
 class PodmanError(Exception):
@@ -125,6 +125,9 @@ class Podman(Protocol):
 
     def remove_session(self, session: str) -> None:
         """Forget a session that has ended."""
+
+    def set_restart_policy(self, container_id: str, policy: RestartPolicy) -> None:
+        """Change a container's restart policy, running or not."""
 
     def image_id(self, reference: str) -> str:
         """Return an image's ID, or an empty string."""

@@ -122,6 +122,11 @@ class Operations:
             await asyncio.wait([task])
         await self._in(self._lookers, lambda: reconciler.discard(resource))
 
+    async def between(self, container_id: str, call: Callable[[], None]) -> None:
+        """Call while no operation is at work on a container."""
+        async with self._lock(container_id):
+            await self._in(self._lookers, call)
+
     async def stop(self) -> None:
         """Bring every operation to a point from which the next start goes on, and wait for that."""
         self._stop.set()

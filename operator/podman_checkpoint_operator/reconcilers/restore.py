@@ -23,6 +23,7 @@ from .machine_port import Machine
 from .operation import Operation
 from .podman_port import Podman
 from .resource import Resource
+from .restart_policy import RestartPolicies
 from .restore_archive import ArchiveRestore
 from .restore_local import LocalRestore
 
@@ -48,6 +49,7 @@ class Tools:
     machine: Machine
     archives: Archives
     checkpoints: Checkpoints
+    policies: RestartPolicies
     node_name: str
 
 
@@ -83,14 +85,11 @@ class RestoreReconciler:
             Interrupted: the agent is shutting down; to be continued.
         """
         spec = RestoreSpec.model_validate(operation.resource.spec)
-        tools = self._tools
         match self._source(operation, spec):
             case LocalState() as state:
-                LocalRestore(tools.podman, tools.machine, operation, spec).run(state)
+                self._local(operation, spec).run(state)
             case ArchivedState() as state:
-                ArchiveRestore(tools.podman, tools.machine, tools.archives, operation, spec).run(
-                    state
-                )
+                self._archived(operation, spec).run(state)
 
     def abandon(self, operation: Operation) -> None:
         """Undo, or bring to its end, what was begun for a resource that was deleted since.
@@ -102,12 +101,22 @@ class RestoreReconciler:
         tools = self._tools
         Commands(tools.podman, tools.machine, operation).end()
         if {"made", "aside"} & operation.entry.data.keys():
-            ArchiveRestore(tools.podman, tools.machine, tools.archives, operation, spec).abandon()
+            self._archived(operation, spec).abandon()
         elif operation.entry.step in (Step.RESTORING, Step.RESTORED):
-            LocalRestore(tools.podman, tools.machine, operation, spec).abandon()
+            self._local(operation, spec).abandon()
 
     def discard(self, resource: Resource) -> None:
         """A restored container outlives its resource."""
+
+    def _local(self, operation: Operation, spec: RestoreSpec) -> LocalRestore:
+        tools = self._tools
+        return LocalRestore(tools.podman, tools.machine, tools.policies, operation, spec)
+
+    def _archived(self, operation: Operation, spec: RestoreSpec) -> ArchiveRestore:
+        tools = self._tools
+        return ArchiveRestore(
+            tools.podman, tools.machine, tools.archives, tools.policies, operation, spec
+        )
 
     def _source(self, operation: Operation, spec: RestoreSpec) -> State:
         """Return where the state is; decided once, so that a retry finds the same."""

@@ -29,6 +29,7 @@ from .machine_port import Machine
 from .operation import Operation
 from .podman_port import Podman, PodmanError, PodmanTimedOut, PodmanUnreachable, RestoreOptions
 from .resource import StatusUnwritable
+from .restart_policy import RestartPolicies
 from .running import identity, require_running
 from .target import Replacement, network_options, observe_target, saved
 from .verification import Verification
@@ -46,12 +47,14 @@ class ArchiveRestore:
         podman: Podman,
         machine: Machine,
         archives: Archives,
+        policies: RestartPolicies,
         operation: Operation,
         spec: RestoreSpec,
     ) -> None:
         self._podman = podman
         self._machine = machine
         self._archives = archives
+        self._policies = policies
         self._operation = operation
         self._spec = spec
         self._replacement = Replacement(podman, operation)
@@ -262,6 +265,8 @@ class ArchiveRestore:
         operation = self._operation
         known = operation.status["container"]
         message = f"Container {known['name']} goes on where it was saved"
+        # The container itself may have been replaced by its restored self.
+        self._policies.settle(known["id"])
         operation.reached(ConditionType.RESTORED, Reason.RESTORED, message)
         if self._spec.verify is not None:
             container = self._podman.inspect(known["id"])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..api.reasons import Cause, ConditionType, Reason
 from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.log import Phase
+from ..decisions import cold_start
 from ..decisions import restore_preflight as preflight
 from ..decisions.facts import Container, State, StoredCheckpoint
 from ..decisions.failures import OperationFailed
@@ -19,6 +20,7 @@ from .journal import Step
 from .machine_port import Machine
 from .operation import Operation
 from .podman_port import NotFound, Podman, PodmanError, PodmanUnreachable, RestoreOptions
+from .restart_policy import RestartPolicies
 from .running import identity, require_running
 from .target import network_options
 from .verification import Verification
@@ -28,10 +30,16 @@ class LocalRestore:
     """One restore in place under way."""
 
     def __init__(
-        self, podman: Podman, machine: Machine, operation: Operation, spec: RestoreSpec
+        self,
+        podman: Podman,
+        machine: Machine,
+        policies: RestartPolicies,
+        operation: Operation,
+        spec: RestoreSpec,
     ) -> None:
         self._podman = podman
         self._machine = machine
+        self._policies = policies
         self._operation = operation
         self._spec = spec
         self._verification = Verification(podman, machine, operation, spec)
@@ -61,6 +69,7 @@ class LocalRestore:
         container = self._podman.find(self._operation.entry.container_id)
         if container is not None and container.state is State.RUNNING:
             self._machine.clear_stored_checkpoint(container.bundle)
+            self._policies.settle(container.id)
 
     def _container(self, state: LocalState) -> Container:
         reference = self._operation.entry.container_id or state.reference
@@ -86,6 +95,7 @@ class LocalRestore:
                 *in_place_checks(self._archive_options(container)),
                 *preflight.local_checks(container, stored, state.taken),
                 *self._joined_checks(container, stored),
+                *cold_start.restore_checks(container, self._machine.starters(container)),
                 *preflight.file_lock_checks(
                     saved=stored is not None and stored.file_locks, wanted=self._spec.file_locks
                 ),
@@ -167,6 +177,7 @@ class LocalRestore:
     def _finish(self, container: Container) -> None:
         """End well; what the container has done since it was seen running is its own affair."""
         self._machine.clear_stored_checkpoint(container.bundle)
+        self._policies.settle(container.id)
         self._operation.status["container"] = identity(container)
         message = f"Container {container.name} goes on where it was saved"
         self._operation.reached(ConditionType.RESTORED, Reason.RESTORED, message)

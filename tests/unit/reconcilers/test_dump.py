@@ -18,11 +18,12 @@ from podman_checkpoint_operator.decisions.facts import Container
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.decisions.ghost import Held, Need
 from podman_checkpoint_operator.reconcilers.archive_port import Archives
-from podman_checkpoint_operator.reconcilers.dump import Dumper
+from podman_checkpoint_operator.reconcilers.dump import Dumper, Tools
 from podman_checkpoint_operator.reconcilers.machine_port import Machine
 from podman_checkpoint_operator.reconcilers.operation import Operation
 from podman_checkpoint_operator.reconcilers.podman_port import CheckpointOptions, PodmanError
 from podman_checkpoint_operator.reconcilers.resource import Resource
+from podman_checkpoint_operator.reconcilers.restart_policy import RestartPolicies
 from tests.unit.reconcilers.fakes import MemoryJournal, RecordingReporter
 from tests.unit.samples import CONTAINER
 
@@ -85,7 +86,10 @@ def dumper(sizes: list[int], **spec: Any) -> tuple[Dumper, Operation, RecordingR
     )
     archives = create_autospec(Archives, instance=True)
     wanted = CheckpointSpec.model_validate(fields)
-    made = Dumper(podman, machine, archives, limits, operation, wanted)  # type: ignore[arg-type]
+    policies = create_autospec(RestartPolicies, instance=True)
+    policies.suspend.return_value = False
+    tools = Tools(podman, machine, archives, limits, policies)  # type: ignore[arg-type]
+    made = Dumper(tools, operation, wanted)
     return made, operation, reporter
 
 

@@ -1,0 +1,55 @@
+"""Restart policies that were taken from containers, noted in the agent's state directory.
+
+A note outlives the operation and its resource: the container waits for its restore, however long.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from ..decisions.facts import RestartPolicy
+from .files import replace_file, sync_directory
+
+logger = logging.getLogger(__name__)
+
+
+class RestartNotes:
+    """One file ``<container ID>.json`` per container; each write is atomic and durable."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, container_id: str, policy: RestartPolicy) -> None:
+        """Note the policy that a container is to get back."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        content = json.dumps(asdict(policy)).encode()
+        replace_file(self._path(container_id), content, mode=0o600)
+
+    def read(self, container_id: str) -> RestartPolicy | None:
+        """Return the policy that a container is to get back, if one is noted."""
+        path = self._path(container_id)
+        try:
+            return RestartPolicy(**json.loads(path.read_text()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            logger.warning("unreadable note", extra={"path": str(path), "error": str(error)})
+            return None
+
+    def remove(self, container_id: str) -> None:
+        """Forget a container."""
+        path = self._path(container_id)
+        if path.exists():
+            path.unlink()
+            sync_directory(self._folder)
+
+    def containers(self) -> list[str]:
+        """Return the IDs of all containers with a note."""
+        return sorted(path.stem for path in self._folder.glob("*.json"))
+
+    def _path(self, container_id: str) -> Path:
+        return self._folder / f"{os.path.basename(container_id)}.json"
