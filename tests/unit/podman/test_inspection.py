@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podman_checkpoint_operator.decisions.facts import Endpoint, Neighbour, Network, Pod, State
+from podman_checkpoint_operator.decisions.facts import (
+    Endpoint,
+    Neighbour,
+    Network,
+    Pod,
+    RestartPolicy,
+    State,
+)
 from podman_checkpoint_operator.podman.inspection import (
     container_from_inspect,
     host_from_info,
@@ -181,3 +188,20 @@ def test_a_network_with_the_containers_in_it() -> None:
         "n1", ("10.77.0.0/24",), (Neighbour("c9c3", "s1", holder),)
     )
     assert network_from_inspect({"name": "none"}) == Network("none")
+
+
+def test_who_else_starts_it() -> None:
+    data = recorded("container")
+    assert container_from_inspect(data).restart_policy == RestartPolicy("no")
+    assert container_from_inspect(data).unit == ""
+    data["HostConfig"]["RestartPolicy"] = {"Name": "on-failure", "MaximumRetryCount": 3}
+    data["Config"]["Labels"] = {"PODMAN_SYSTEMD_UNIT": "db.service"}
+    data["Config"]["Healthcheck"] = {"Test": ["CMD-SHELL", "true"]}
+    container = container_from_inspect(data)
+    assert container.restart_policy == RestartPolicy("on-failure", 3)
+    assert container.unit == "db.service"
+    assert container.health_check
+    data["HostConfig"]["RestartPolicy"] = {"Name": "", "MaximumRetryCount": 0}
+    data["Config"]["Healthcheck"] = {"Test": ["NONE"]}
+    assert container_from_inspect(data).restart_policy == RestartPolicy("no")
+    assert not container_from_inspect(data).health_check

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from podman_checkpoint_operator.decisions.facts import Network
+from podman_checkpoint_operator.decisions.facts import Network, RestartPolicy
 from podman_checkpoint_operator.podman import vfs_store
 from podman_checkpoint_operator.podman.service import PodmanService
 from podman_checkpoint_operator.reconcilers.podman_port import (
@@ -275,3 +275,28 @@ def test_how_far_a_session_is(tmp_path: Path) -> None:
 def test_a_session_that_podman_has_forgotten(tmp_path: Path) -> None:
     with podman(tmp_path, 404, MISSING) as (service, _):
         assert service.session("e1") is None
+
+
+def test_a_restart_policy_is_set_and_seen_to_be_set(tmp_path: Path) -> None:
+    """Podman answers with the bare ID, which is no JSON; one that cannot do it answers alike."""
+    container = recorded("container")
+
+    def answer(request: Request) -> tuple[int, Any]:
+        if request.method == "POST":
+            return 201, b"57a6\n"
+        return 200, container
+
+    with serving(tmp_path, answer) as libpod:
+        service = PodmanService(libpod.url)
+        service.set_restart_policy("57a6", RestartPolicy("no"))
+        update = libpod.requests[0]
+        assert (update.path, update.query) == ("containers/57a6/update", {"restartPolicy": ["no"]})
+        assert json.loads(update.body) == {}
+        with pytest.raises(PodmanError, match="has not set the restart policy on-failure"):
+            service.set_restart_policy("57a6", RestartPolicy("on-failure", 3))
+        assert libpod.requests[2].query["restartRetries"] == ["3"]
+
+
+def test_a_restart_policy_of_no_container(tmp_path: Path) -> None:
+    with podman(tmp_path, 404, MISSING) as (service, _), pytest.raises(NotFound):
+        service.set_restart_policy("57a6", RestartPolicy("no"))
