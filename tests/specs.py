@@ -208,6 +208,7 @@ ADMITTED: Final = [
     _checkpoint(leaveRunning=True, archive={}, deletionPolicy="Delete", ignoreVolumes=True),
     _checkpoint(archive={"compression": "gzip"}, ignoreRootFS=True, tcpEstablished=True),
     _checkpoint(fileLocks=True, timeoutSeconds=86400),
+    _checkpoint(preCopy=True),
     _checkpoint(ghostLimit={}),
     _checkpoint(ghostLimit={"limit": "40M", "max": "1Gi"}),
     _checkpoint(ghostLimit={"limit": 40000000, "max": "40M"}),

@@ -201,3 +201,18 @@ def test_options_for_archives_are_refused_in_place(bench: Bench, host_a: Host) -
 
     bench.restore(host_a, saved, "plain").wait_ready()
     container.require_counting_on(since=len(container.counts()))
+
+
+def test_memory_is_copied_beforehand_only_where_the_kernel_can(bench: Bench, host_a: Host) -> None:
+    """What it does where it can is in test_real_machine.py."""
+    container = bench.count(host_a)
+    started = container.started_at
+    tracked = host_a.exec("criu", "check", "--feature", "mem_dirty_track", check=False)
+    saved = bench.checkpoint(container, preCopy=True, leaveRunning=True, archive={})
+    if tracked.returncode == 0:
+        assert "pagesPreCopied" in saved.wait_ready()["statistics"]
+    else:
+        require_failed(
+            saved, "PreCopyUnsupported", evidence="mem_dirty_track", remedy="Remove spec.preCopy"
+        )
+    assert (container.state, container.started_at) == ("running", started)

@@ -85,6 +85,29 @@ def test_a_live_archive_of_a_busy_writer_restores(machine: VirtualHost, work: Be
     assert whole == [str(number) for number in range(len(whole))]
 
 
+def test_memory_copied_beforehand_restores_in_place_and_from_an_archive(
+    machine: VirtualHost, work: Bench
+) -> None:
+    """The counter shows that no page is older than the dump."""
+    counter = work.count(machine)
+    saved = work.checkpoint(counter, "live", preCopy=True, leaveRunning=True, archive={})
+    status = saved.wait_ready()
+    assert status["statistics"]["pagesPreCopied"] > 0
+    clone = Container(machine, work.name("clone"))
+    work.restore(machine, saved, "clone", name=clone.name).wait_ready()
+    clone.require_counting_on(since=1)
+    clone.remove()
+
+    stopped = work.checkpoint(counter, "stopped", preCopy=True)
+    status = stopped.wait_ready()
+    assert status["statistics"]["pagesPreCopied"] > 0
+    bundle = counter.inspect("{{.StaticDir}}")
+    work.restore(machine, stopped, "stopped").wait_ready()
+    counter.require_counting_on(since=len(counter.counts()))
+    left = machine.exec("ls", bundle).stdout.split()
+    assert not {"checkpoint", "pre-checkpoint"} & set(left)
+
+
 def test_the_ghost_limit_is_set_where_this_crun_reads_it(machine: VirtualHost, work: Bench) -> None:
     machine.exec("rm", "-f", "/etc/criu/default.conf")
     machine.load_image("ghostwriter")

@@ -133,7 +133,7 @@ def test_numbers_are_whole_and_name_their_unit(path: str, field: Schema) -> None
     if field.get("type") != "integer":
         return
     assert field["format"] == "int64"
-    unit = re.search("(Seconds|Microseconds|Bytes|pages[A-Z][a-z]+)$", path)
+    unit = re.search("(Seconds|Microseconds|Bytes|pages([A-Z][a-z]+)+)$", path)
     assert unit or path.endswith(("observedGeneration", "exitCode"))
     if unit and not unit[1].startswith("pages"):
         assert unit[1].lower() in field["description"]

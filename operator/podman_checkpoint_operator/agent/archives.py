@@ -59,6 +59,9 @@ class CheckpointArchives:
             bundle.mkdir(parents=True, mode=0o700)
             self._take_bundle(self._seen(source.bundle), bundle)
             self._seen(source.checkpoint).rename(self._seen(captured.checkpoint))
+            copied_before = _copied_before(self._seen(source.checkpoint))
+            if copied_before.is_dir():
+                copied_before.rename(_copied_before(self._seen(captured.checkpoint)))
             if source.upper is not None and captured.upper is not None:
                 capture_tree(self._seen(source.upper), self._seen(captured.upper))
             for name, path in source.volumes.items():
@@ -141,12 +144,15 @@ class CheckpointArchives:
 
     def _sources(self, contents: Contents) -> ArchiveSources:
         bundle = self._seen(contents.bundle)
+        checkpoint = self._seen(contents.checkpoint)
+        refers = (checkpoint / members.PARENT).is_symlink()
 
         def optional(name: str) -> Path | None:
             return bundle / name if os.path.lexists(bundle / name) else None
 
         return ArchiveSources(
-            checkpoint_dir=self._seen(contents.checkpoint),
+            checkpoint_dir=checkpoint,
+            pre_checkpoint_dir=_copied_before(checkpoint) if refers else None,
             config_dump=bundle / members.CONFIG,
             spec_dump=bundle / members.SPEC,
             network_status=optional(members.NETWORK_STATUS),
@@ -199,6 +205,11 @@ def _manifest(verified: Verified) -> Manifest:
         file_locks=verified.file_locks,
         connections=verified.connections,
     )
+
+
+def _copied_before(checkpoint: Path) -> Path:
+    """Return where memory lies that was copied before the dump; the images refer to it there."""
+    return checkpoint.with_name(members.PRE_CHECKPOINT)
 
 
 def _address(interface: str) -> str:

@@ -122,6 +122,7 @@ class CheckpointSpec(SpecPart):
     file_locks: bool = False
     ignore_root_fs: bool = False
     ignore_volumes: bool = False
+    pre_copy: bool = False
     archive: ArchiveSpec | None = None
     ghost_limit: GhostLimit = GhostLimit()
     hooks: Hooks | None = None
@@ -209,6 +210,7 @@ class CheckpointStatistics(StatusPart):
     memwrite_microseconds: Count | None = None
     pages_scanned: Count | None = None
     pages_written: Count | None = None
+    pages_pre_copied: Count | None = None
     paused_microseconds: Count | None = None
 
 

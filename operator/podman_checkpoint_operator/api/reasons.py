@@ -147,6 +147,8 @@ class Cause(StrEnum):
     file than expected is in force."""
     KERNEL_LACKS_FEATURE = "KernelLacksFeature"
     """The host's kernel lacks something that CRIU needs."""
+    PRE_COPY_UNSUPPORTED = "PreCopyUnsupported"
+    """The host's kernel or CRIU cannot tell which memory changes while it is copied."""
     ROOTLESS = "Rootless"
     """Podman runs without root's privileges, and CRIU cannot do without."""
     UNSUPPORTED_STORAGE_DRIVER = "UnsupportedStorageDriver"

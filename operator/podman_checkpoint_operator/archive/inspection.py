@@ -111,6 +111,9 @@ class _Look:
         folder, _, name = member.name.partition("/")
         if folder == members.CHECKPOINT and name:
             return self._receive_image(name, member)
+        if folder == members.PRE_CHECKPOINT and name:
+            self._sizes.add(name, member.size)
+            return None
         is_tree = member.name in (members.ROOTFS_DIFF, members.DEVSHM) or folder == members.VOLUMES
         if not is_tree or not member.is_file:
             return None

@@ -46,10 +46,13 @@ def padding(size: int) -> int:
     return -size % BLOCK
 
 
-def member_header(name: str, size: int, *, directory: bool = False, mtime_ns: int = 0) -> bytes:
+def member_header(
+    name: str, size: int, *, directory: bool = False, link: str = "", mtime_ns: int = 0
+) -> bytes:
     """Return the header of a member of the archive itself: private to root, as Podman's are."""
     info = tarfile.TarInfo(name)
-    info.type = tarfile.DIRTYPE if directory else tarfile.REGTYPE
+    info.type = tarfile.DIRTYPE if directory else tarfile.SYMTYPE if link else tarfile.REGTYPE
+    info.linkname = link
     info.mode = 0o700 if directory else 0o600
     info.size = size
     info.pax_headers = _exact_mtime(info, mtime_ns)

@@ -47,6 +47,7 @@ class ArchiveSources:
 
     Attributes:
         checkpoint_dir: CRIU's images.
+        pre_checkpoint_dir: Memory that was copied before them.
         config_dump: Podman's configuration of the container.
         spec_dump: The OCI runtime specification of the container.
         network_status: Without it, the restored container gets new addresses.
@@ -62,6 +63,7 @@ class ArchiveSources:
     checkpoint_dir: Path
     config_dump: Path
     spec_dump: Path
+    pre_checkpoint_dir: Path | None = None
     network_status: Path | None = None
     stats_dump: Path | None = None
     devshm_tar: Path | None = None
@@ -152,10 +154,17 @@ class _Member:
     size: int
     chunks: Callable[[], Iterator[Buffer]]
     directory: bool = False
+    link: str = ""
     mtime_ns: int = 0
 
     def header(self) -> bytes:
-        return member_header(self.name, self.size, directory=self.directory, mtime_ns=self.mtime_ns)
+        return member_header(
+            self.name,
+            self.size,
+            directory=self.directory,
+            link=self.link,
+            mtime_ns=self.mtime_ns,
+        )
 
 
 def _members(sources: ArchiveSources) -> Iterator[_Member]:
@@ -176,6 +185,8 @@ def _members(sources: ArchiveSources) -> Iterator[_Member]:
         yield _file(members.LOG, sources.log, chunks=_log_chunks)
     if sources.artifacts_dir is not None:
         yield from _directory(members.ARTIFACTS, sources.artifacts_dir)
+    if sources.pre_checkpoint_dir is not None:
+        yield from _directory(members.PRE_CHECKPOINT, sources.pre_checkpoint_dir)
     yield from _directory(members.CHECKPOINT, sources.checkpoint_dir)
     if sources.rootfs is not None:
         yield from _rootfs(sources.rootfs)
@@ -218,6 +229,9 @@ def _directory(name: str, path: Path) -> Iterator[_Member]:
             yield from _directory(f"{name}/{child}", below)
         elif stat.S_ISREG(mode):
             yield _file(f"{name}/{child}", below)
+        elif stat.S_ISLNK(mode) and child == members.PARENT:
+            link = f"../{members.PRE_CHECKPOINT}"
+            yield _Member(f"{name}/{child}", 0, _nothing, link=link)
         else:
             raise OperationFailed(
                 Cause.UNSUPPORTED_FILE,

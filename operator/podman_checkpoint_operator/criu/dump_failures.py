@@ -145,10 +145,10 @@ _PROCESSES: Final = (
         "container.",
     ),
     Entry(  # config.c
-        cause=Cause.KERNEL_LACKS_FEATURE,
+        cause=Cause.PRE_COPY_UNSUPPORTED,
         pattern=r"Tracking memory is not available",
         remedy="The kernel cannot track changed memory (CONFIG_MEM_SOFT_DIRTY). Remove "
-        "`track-mem` from the files in /etc/criu on the host.",
+        "spec.preCopy; if it is not set, `track-mem` from the files in /etc/criu on the host.",
     ),
     Entry(  # seize.c, cr-dump.c
         cause=Cause.CANNOT_FREEZE,

@@ -169,9 +169,14 @@ _HOST: Final = (
         "there.",
     ),
     Entry(
+        cause=Cause.PRE_COPY_UNSUPPORTED,
+        pattern=r"does not support memory tracking|memory tracking not supported",
+        remedy="The kernel or CRIU of this host cannot track changed memory "
+        "(CONFIG_MEM_SOFT_DIRTY). Remove spec.preCopy.",
+    ),
+    Entry(
         cause=Cause.KERNEL_LACKS_FEATURE,
-        pattern=r"does not support memory tracking|memory tracking not supported"
-        r"|criu is missing features",
+        pattern=r"criu is missing features",
         remedy="The kernel or CRIU of this host lacks a feature that was asked for: run `criu "
         "check --all` there.",
     ),

@@ -1,11 +1,31 @@
-"""Options of a restore that make no sense for the state that it is to restore."""
+"""Options that make no sense for the host, or for the state that is to be restored."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
 from ..api.reasons import Cause
-from .preflight import Check, failed, listed, warned
+from .preflight import Check, failed, listed, passed, warned
+
+
+def pre_copy_checks(*, wanted: bool, tracked: bool, kernel_version: str) -> Iterator[Check]:
+    """Checks that memory can be copied while the container goes on.
+
+    Args:
+        wanted: it is asked for.
+        tracked: kernel and CRIU can tell which memory has changed since.
+        kernel_version: of the host.
+    """
+    if wanted and not tracked:
+        yield failed(
+            "PreCopy",
+            f"kernel {kernel_version} cannot tell which memory changes while it is copied"
+            " (criu check --feature mem_dirty_track)",
+            Cause.PRE_COPY_UNSUPPORTED,
+            "Remove spec.preCopy, or boot a kernel with CONFIG_MEM_SOFT_DIRTY",
+        )
+    elif wanted:
+        yield passed("PreCopy", f"kernel {kernel_version} tracks changed memory")
 
 
 def in_place_checks(options: Sequence[str]) -> Iterator[Check]:

@@ -82,13 +82,22 @@ class HostDescription:
                 for file in sorted(path.iterdir()):
                     yield from _fingerprint(file)
 
+    def tracks_memory(self) -> bool:
+        """Ask the host's CRIU whether it can tell which memory changes after it was copied."""
+        return self._criu("check", "--feature", "mem_dirty_track") is not None
+
     def _criu_version(self) -> str:
         """Ask the host's CRIU for its version: Podman knows that there is one, not which."""
-        argv = ["criu", "--version"]
+        found = _VERSION.search(self._criu("--version") or "")
+        return found.group(1) if found else ""
+
+    def _criu(self, *arguments: str) -> str | None:
+        """Run the host's CRIU, and return what it says; None if it fails."""
+        argv = ["criu", *arguments]
         if self._root != Path("/"):
             argv = ["chroot", str(self._root), *argv]
         try:
-            output = subprocess.run(
+            return subprocess.run(
                 argv,
                 capture_output=True,
                 text=True,
@@ -97,9 +106,7 @@ class HostDescription:
                 env={"PATH": _PROGRAM_PATHS},
             ).stdout
         except (OSError, subprocess.SubprocessError):
-            return ""
-        found = _VERSION.search(output)
-        return found.group(1) if found else ""
+            return None
 
 
 def _fingerprint(path: Path) -> Iterator[_Fingerprint]:

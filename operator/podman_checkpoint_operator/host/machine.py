@@ -27,6 +27,7 @@ from .sessions import end_session
 _CHECKPOINT_FILES: Final = (
     "checkpoint",
     "pre-checkpoint",
+    "irmap-cache",
     "stats-dump",
     "stats-restore",
     "config.dump",
@@ -144,12 +145,16 @@ class LocalMachine:
             return None
         log = self.read_log(bundle, "dump.log")
         return StoredCheckpoint(
-            complete=log is None or criu_log.finished(log),
+            complete=_has_its_parent(images) and (log is None or criu_log.finished(log)),
             taken_at=taken_at,
             file_locks=(images / "filelocks.img").exists(),
             connections=any(images.glob("tcp-stream-*.img")),
             left_running=log is not None and criu_log.left_running(log),
         )
+
+    def tracks_memory(self) -> bool:
+        """Whether kernel and CRIU can tell which memory changes after it was copied."""
+        return self._description.tracks_memory()
 
     def dump_statistics(self, bundle: Path) -> dict[str, int]:
         """Return CRIU's own statistics of the last dump, if they are there."""
@@ -208,6 +213,12 @@ class LocalMachine:
 
     def _seen(self, path: Path) -> Path:
         return files.below(self._root, path)
+
+
+def _has_its_parent(images: Path) -> bool:
+    """Whether the memory that was copied before the dump, if any, is still beside its images."""
+    parent = images / "parent"
+    return not parent.is_symlink() or (parent / "inventory.img").exists()
 
 
 def _is_bound(address: str, protocol: str, port: int) -> bool:

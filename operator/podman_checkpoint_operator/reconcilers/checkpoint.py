@@ -26,7 +26,7 @@ from .archive_port import Contents, Stored, archive_name
 from .contents import contents_of, volume_reports
 from .dump import Dumper, Tools
 from .hooks import Hooks
-from .interrupted import DUMPED, InterruptedDump, changed
+from .interrupted import DUMPED, DUMPING, InterruptedDump, changed
 from .journal import Step
 from .observation import observe
 from .operation import Operation
@@ -136,7 +136,7 @@ class _Course:
         self._machine.discard_stage(entry.uid)
         if self._spec.archive:
             self._archives.discard_partial(self._archive_name())
-        if entry.step in (Step.FREEZING, Step.CHECKPOINTING):
+        if entry.step in DUMPING:
             container = self._podman.find(entry.container_id)
             # Of a container that does not run, they may be all there is.
             if (

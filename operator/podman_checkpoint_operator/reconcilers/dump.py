@@ -66,6 +66,7 @@ class Dumper:
         stage = self._machine.stage(self._operation.entry.uid)
 
         def window() -> Statistics:
+            self._pre_copy(container)
             self._begin(Step.FREEZING, container, cgroup=str(cgroup))
             with self._machine.frozen(cgroup, seconds=self._operation.remaining()) as pause:
                 statistics = self._checkpoint(container, leave_running=True)
@@ -82,6 +83,7 @@ class Dumper:
             self._podman.write_dumps(container.id)
 
         def dump() -> Statistics:
+            self._pre_copy(container)
             self._begin(Step.CHECKPOINTING, container)
             self._suspend_policy(container)
             return self._checkpoint(container, leave_running=False)
@@ -105,6 +107,24 @@ class Dumper:
                 " is suspended until it runs again",
             )
 
+    def _pre_copy(self, container: Container) -> None:
+        """Copy the memory while the container goes on, if that is asked for.
+
+        Before each attempt: a dump that was refused may have restarted the tracking of memory that
+        it did not save.
+        """
+        if self._spec.pre_copy:
+            self._begin(Step.PRE_COPYING, container)
+            options = CheckpointOptions(
+                pre_checkpoint=True,
+                leave_running=True,
+                tcp_established=self._spec.tcp_established,
+                file_locks=self._spec.file_locks,
+                ignore_root_fs=container.auto_remove,
+                export=container.auto_remove,
+            )
+            self._podman.checkpoint(container.id, options, timeout=self._operation.remaining())
+
     def _begin(self, step: Step, container: Container, **data: Any) -> None:
         self._operation.pause_point()
         self._operation.progress(Reason.CHECKPOINTING, "Dumping the container's processes")
@@ -117,6 +137,7 @@ class Dumper:
             leave_running=leave_running,
             tcp_established=self._spec.tcp_established,
             file_locks=self._spec.file_locks,
+            with_previous=self._spec.pre_copy,
             # Of an export that nobody reads, the less the better.
             ignore_root_fs=self._spec.ignore_root_fs or container.auto_remove,
             export=container.auto_remove,
@@ -124,7 +145,10 @@ class Dumper:
         statistics = self._podman.checkpoint(
             container.id, options, timeout=self._operation.remaining()
         )
-        return {**self._machine.dump_statistics(container.bundle), **statistics}
+        statistics = {**self._machine.dump_statistics(container.bundle), **statistics}
+        if not self._spec.pre_copy:
+            statistics.pop("pages_skipped_parent", None)
+        return statistics
 
     def _with_ghost_limit(self, container: Container, dump: Callable[[], Statistics]) -> None:
         """Dump under a sufficient ghost limit, raised as often as CRIU asks for more."""
@@ -211,6 +235,7 @@ def _reported(statistics: Statistics) -> dict[str, int]:
             ("memwrite_time", "memwriteMicroseconds"),
             ("pages_scanned", "pagesScanned"),
             ("pages_written", "pagesWritten"),
+            ("pages_skipped_parent", "pagesPreCopied"),
             ("paused", "pausedMicroseconds"),
         )
         if key in statistics

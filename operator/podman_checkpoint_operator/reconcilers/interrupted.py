@@ -20,9 +20,10 @@ from .podman_port import Podman
 
 logger = logging.getLogger(__name__)
 
-DUMPED: Final = frozenset(
-    {Step.FREEZING, Step.CHECKPOINTING, Step.CHECKPOINTED, Step.CAPTURED, Step.STORING}
-)
+DUMPING: Final = frozenset({Step.PRE_COPYING, Step.FREEZING, Step.CHECKPOINTING})
+"""Steps in which CRIU may be at work on the container, and its images are not complete."""
+
+DUMPED: Final = DUMPING | {Step.CHECKPOINTED, Step.CAPTURED, Step.STORING}
 """Steps in and after which the container may be frozen, stopped, or saved already."""
 
 _QUIET_SECONDS: Final = 0.5
@@ -46,7 +47,7 @@ class InterruptedDump:
             OperationFailed: it did not end in time.
         """
         entry = self._operation.entry
-        if entry.step in (Step.FREEZING, Step.CHECKPOINTING):
+        if entry.step in DUMPING:
             quiet_at = time.monotonic()
             while (now := time.monotonic()) < quiet_at + _QUIET_SECONDS:
                 if self._machine.is_dumped(container):

@@ -19,6 +19,7 @@ class Step(StrEnum):
     ACCEPTED = "Accepted"
     # ContainerCheckpoint
     PREPARING = "Preparing"
+    PRE_COPYING = "PreCopying"
     FREEZING = "Freezing"
     CHECKPOINTING = "Checkpointing"
     CHECKPOINTED = "Checkpointed"

@@ -68,6 +68,9 @@ class Machine(Protocol):
     def stored_checkpoint(self, bundle: Path) -> StoredCheckpoint | None:
         """Return the state in a container's bundle, if there is any."""
 
+    def tracks_memory(self) -> bool:
+        """Whether kernel and CRIU can tell which memory changes after it was copied."""
+
     def dump_statistics(self, bundle: Path) -> dict[str, int]:
         """Return CRIU's own statistics of the last dump, if they are there."""
 

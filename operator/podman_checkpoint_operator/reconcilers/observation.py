@@ -11,6 +11,7 @@ from ..api.checkpoint import CheckpointSpec
 from ..decisions import checkpoint_preflight as preflight
 from ..decisions import cold_start, pod_preflight
 from ..decisions.facts import Container, Host, Pod, Processes, Space
+from ..decisions.option_preflight import pre_copy_checks
 from ..decisions.preflight import Check
 from .archive_port import Contents
 from .machine_port import Machine
@@ -66,6 +67,11 @@ def observe(
         *pod_preflight.checkpoint_checks(
             container, pod, archive=wanted.archive, leave_running=wanted.leave_running
         ),
+        *pre_copy_checks(
+            wanted=spec.pre_copy,
+            tracked=spec.pre_copy and machine.tracks_memory(),
+            kernel_version=host.kernel_version,
+        ),
         *preflight.host_checks(container, host, wanted),
         *cold_start.checkpoint_checks(
             container, host, machine.starters(container), stops=not wanted.leave_running
@@ -117,6 +123,8 @@ def _spaces(
 ) -> list[Space]:
     ghosts = sum(ghost.size_bytes for ghost in processes.ghost_files)
     images = processes.memory_bytes + processes.tmpfs_bytes + ghosts + _IMAGE_OVERHEAD
+    if spec.pre_copy:
+        images += processes.memory_bytes
     files = sum(map(machine.tree_bytes, contents.volumes.values()))
     files += machine.tree_bytes(contents.upper) if contents.upper else 0
     on_host = images + (files if spec.leave_running else 0)

@@ -38,6 +38,10 @@ class CheckpointOptions:
     tcp_established: bool = False
     file_locks: bool = False
     ignore_root_fs: bool = False
+    pre_checkpoint: bool = False
+    """Copy only the memory, into ``pre-checkpoint``, and let the container go on."""
+    with_previous: bool = False
+    """Save only the memory that has changed since the pre-checkpoint."""
     export: bool = False
     """Have Podman make an export as well, which nobody reads: it checkpoints a container that was
     started with ``--rm`` in no other way."""

@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from podman_checkpoint_operator.api.common import Compression
 from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.archive.capture import capture_tree
+from podman_checkpoint_operator.archive.tarwalk import TarWalk
 from podman_checkpoint_operator.archive.writer import ArchiveSources, write_archive
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from tests.trees import Step, look
@@ -167,8 +168,26 @@ def test_missing_source_is_explained(sources: ArchiveSources) -> None:
         archive(replace(sources, config_dump=sources.config_dump.with_name("no-such")))
 
 
-def test_symlink_among_the_images_is_refused(sources: ArchiveSources) -> None:
+def test_memory_that_was_copied_before_is_found_by_its_link(
+    sources: ArchiveSources, tmp_path: Path
+) -> None:
+    before = sources.checkpoint_dir.with_name("pre-checkpoint")
+    before.mkdir()
+    (before / "pages-1.img").write_bytes(b"before")
     (sources.checkpoint_dir / "parent").symlink_to("../pre-checkpoint")
+    content, _ = archive(replace(sources, pre_checkpoint_dir=before))
+    target = tmp_path / "bundle"
+    target.mkdir()
+    unpack(content, target)
+    assert (target / "checkpoint/parent/pages-1.img").read_bytes() == b"before"
+    assert (target / "checkpoint/pages-1.img").read_bytes() == PAGES
+    walk = TarWalk()
+    walk.feed(content)
+    walk.close()
+
+
+def test_symlink_among_the_images_is_refused(sources: ArchiveSources) -> None:
+    (sources.checkpoint_dir / "pages-9.img").symlink_to("/etc/shadow")
     with pytest.raises(OperationFailed, match="neither a file nor a directory") as caught:
         archive(sources)
     assert caught.value.cause is Cause.UNSUPPORTED_FILE

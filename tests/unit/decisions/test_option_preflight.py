@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+import pytest
+
 from podman_checkpoint_operator.api.reasons import Cause
-from podman_checkpoint_operator.decisions.option_preflight import in_place_checks, volume_checks
+from podman_checkpoint_operator.decisions.option_preflight import (
+    in_place_checks,
+    pre_copy_checks,
+    volume_checks,
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tracked", "results"),
+    [(False, False, []), (True, True, ["Pass"]), (True, False, ["Fail"])],
+)
+def test_memory_is_copied_beforehand_only_where_its_changes_are_seen(
+    wanted: bool, tracked: bool, results: list[str]
+) -> None:
+    checks = list(pre_copy_checks(wanted=wanted, tracked=tracked, kernel_version="6.12"))
+    assert [check.result for check in checks] == results
+    assert all(check.cause is Cause.PRE_COPY_UNSUPPORTED for check in checks if not tracked)
 
 
 def test_a_restore_in_place_is_refused_what_only_an_archive_can_do() -> None:

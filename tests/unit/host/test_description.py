@@ -124,3 +124,7 @@ def test_podman_that_is_away_is_noticed(host: Described, described: HostDescript
     host.release = ""
     with pytest.raises(ConnectionError):
         described.current()
+
+
+def test_a_host_without_criu_tracks_no_memory(described: HostDescription) -> None:
+    assert not described.tracks_memory()

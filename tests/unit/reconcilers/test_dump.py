@@ -19,6 +19,7 @@ from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.decisions.ghost import Held, Need
 from podman_checkpoint_operator.reconcilers.archive_port import Archives
 from podman_checkpoint_operator.reconcilers.dump import Dumper, Tools
+from podman_checkpoint_operator.reconcilers.journal import Step
 from podman_checkpoint_operator.reconcilers.machine_port import Machine
 from podman_checkpoint_operator.reconcilers.operation import Operation
 from podman_checkpoint_operator.reconcilers.podman_port import CheckpointOptions, PodmanError
@@ -53,6 +54,8 @@ class Dumping:
     def checkpoint(
         self, container_id: str, options: CheckpointOptions, *, timeout: float
     ) -> dict[str, int]:
+        if options.pre_checkpoint:
+            return {"pages_written": 900}
         for size in self._sizes:
             if size > self._limits.limit:
                 self.log = (
@@ -125,3 +128,26 @@ def test_what_is_not_allowed_is_not_tried_again(ghost_limit: dict[str, str]) -> 
     assert PATH in failure.value.evidence
     assert len(operation.status["ghostLimit"]["attempts"]) == 1
     assert not reporter.events
+
+
+def test_memory_is_copied_anew_before_each_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused dump may have restarted the tracking of memory that it did not save."""
+    asked: list[CheckpointOptions] = []
+    plain = Dumping.checkpoint
+
+    def recorded(
+        self: Dumping, container_id: str, options: CheckpointOptions, *, timeout: float
+    ) -> dict[str, int]:
+        asked.append(options)
+        statistics = plain(self, container_id, options, timeout=timeout)
+        return {**statistics, "pages_skipped_parent": 850}
+
+    monkeypatch.setattr(Dumping, "checkpoint", recorded)
+    dumping, operation, _ = dumper([20975616], preCopy=True)
+
+    dumping.dump_and_stop(CONTAINER)
+
+    kinds = [(each.pre_checkpoint, each.with_previous, each.leave_running) for each in asked]
+    assert kinds == [(True, False, True), (False, True, False)] * 2
+    assert operation.status["statistics"] == {"frozenMicroseconds": 7, "pagesPreCopied": 850}
+    assert operation.entry.step is Step.CHECKPOINTED

@@ -1,0 +1,47 @@
+"""What lies in a container's bundle, and whether it is all there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import create_autospec
+
+import pytest
+
+from podman_checkpoint_operator.host.description import HostDescription
+from podman_checkpoint_operator.host.machine import LocalMachine
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> LocalMachine:
+    return LocalMachine(tmp_path, create_autospec(HostDescription, instance=True))
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A bundle with a state whose memory was copied beforehand in part."""
+    (tmp_path / "bundle/checkpoint").mkdir(parents=True)
+    (tmp_path / "bundle/pre-checkpoint").mkdir()
+    for folder in ("checkpoint", "pre-checkpoint"):
+        (tmp_path / "bundle" / folder / "inventory.img").touch()
+    (tmp_path / "bundle/checkpoint/parent").symlink_to("../pre-checkpoint")
+    return Path("/bundle")
+
+
+def test_a_state_needs_the_memory_that_was_copied_beforehand(
+    machine: LocalMachine, bundle: Path, tmp_path: Path
+) -> None:
+    stored = machine.stored_checkpoint(bundle)
+    assert stored is not None
+    assert stored.complete
+    (tmp_path / "bundle/pre-checkpoint/inventory.img").unlink()
+    stored = machine.stored_checkpoint(bundle)
+    assert stored is not None
+    assert not stored.complete
+
+
+def test_nothing_of_a_state_is_left(machine: LocalMachine, bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "bundle/config.json").touch()
+    machine.clear_stored_checkpoint(bundle)
+    assert [path.name for path in (tmp_path / "bundle").iterdir()] == ["config.json"]
+    assert machine.stored_checkpoint(bundle) is None
+    assert machine.dump_statistics(bundle) == {}
