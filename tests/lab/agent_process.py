@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from . import agents
 from .cache import digest
+from .releases import release_of
 from .waiting import WaitError, wait_until
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class AgentProcess:
 
     def install(self, kubeconfig: str) -> None:
         """Put the command and the credential into the host."""
-        self._write(COMMAND, agents.prepare().script, mode="755")
+        self._write(COMMAND, agents.prepare(release_of(self._host.name)).script, mode="755")
         self._write(KUBECONFIG, kubeconfig, mode="600")
 
     def is_installed(self) -> bool:
@@ -67,7 +68,7 @@ class AgentProcess:
 
     def start(self, env: Mapping[str, str]) -> None:
         """Start the checkout's present code, in place of an agent that runs anything else."""
-        launch = agents.prepare()
+        launch = agents.prepare(release_of(self._host.name))
         self._write(COMMAND, launch.script, mode="755")
         if agents.FAULT_VARIABLE in env:
             words = self._words({**env, "PYTHONPATH": launch.python_path}, *launch.fault_command)

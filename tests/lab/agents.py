@@ -24,13 +24,11 @@ from packaging.markers import Marker
 from . import base, paths
 from .cache import built_once, digest
 from .locks import locked
+from .releases import STABLE, Release
 from .shell import run
 
 FOLDER: Final = paths.STATE / "agent"
 FOLDER_IN_HOST: Final = Path("/opt/podman-checkpoint-agent")
-PYTHON: Final = "3.13"
-"""Of Debian 13, which the hosts run."""
-
 REQUIREMENTS: Final = paths.CHECKOUT / "requirements" / "agent.txt"
 SOURCES: Final = paths.CHECKOUT / "operator"
 
@@ -55,10 +53,10 @@ class Launch:
     fault_command: tuple[str, ...] = ("python3", str(FOLDER_IN_HOST / FAULT_SOURCE.name))
 
 
-def prepare() -> Launch:
+def prepare(release: Release = STABLE) -> Launch:
     """Bring dependencies and product, as the checkout has them now, to where the hosts see them."""
     with locked(paths.STATE / "locks" / "agent"):
-        names = (_product(), _dependencies())
+        names = (_product(release), _dependencies(release))
         if FAULT_SOURCE.exists():
             shutil.copyfile(FAULT_SOURCE, FOLDER / FAULT_SOURCE.name)
     python_path = ":".join(str(FOLDER_IN_HOST / name) for name in names)
@@ -69,14 +67,14 @@ def prepare() -> Launch:
     return Launch(python_path=python_path, script=script)
 
 
-def _dependencies() -> str:
+def _dependencies(release: Release) -> str:
     """Make sure of the folder with the locked dependencies, and return its name."""
-    requirements = for_hosts(REQUIREMENTS.read_text())
-    name = f"deps-{digest(requirements, PYTHON)}"
+    requirements = for_hosts(REQUIREMENTS.read_text(), release.python)
+    name = f"deps-{digest(requirements, release.python)}"
     if not (FOLDER / name).exists():
         cached = built_once(
             f"agent-{name}",
-            lambda target: _install(requirements, target),
+            lambda target: _install(requirements, target, release),
             note="the agent's dependencies",
         )
         # A copy, because the hosts see one folder of the lab and nothing of the cache.
@@ -86,12 +84,12 @@ def _dependencies() -> str:
     return name
 
 
-def for_hosts(lock: str) -> str:
+def for_hosts(lock: str, python: str) -> str:
     """Resolve the environment markers of a lock file for the hosts' Python.
 
     pip resolves them for the Python that it runs on itself.
     """
-    environment = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0"}
+    environment = {"python_version": python, "python_full_version": f"{python}.0"}
     kept = []
     # One requirement goes over several lines, with its hashes on those that are indented.
     for entry in re.split(r"\n(?=\S)", lock):
@@ -102,7 +100,7 @@ def for_hosts(lock: str) -> str:
     return "\n".join(kept)
 
 
-def _install(requirements: str, target: Path) -> None:
+def _install(requirements: str, target: Path, release: Release) -> None:
     machine = platform.machine()
     platforms = (f"--platform=manylinux{tag}_{machine}" for tag in ("_2_28", "_2_17", "2014"))
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
@@ -110,15 +108,15 @@ def _install(requirements: str, target: Path) -> None:
         file.flush()
         run(
             *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"),
-            *("--only-binary=:all:", f"--python-version={PYTHON}", *platforms),
+            *("--only-binary=:all:", f"--python-version={release.python}", *platforms),
             *("--require-hashes", "--target", target, "-r", file.name),
         )
-    _compile(target, FOLDER_IN_HOST / "deps")
+    _compile(target, FOLDER_IN_HOST / "deps", release)
 
 
-def _product() -> str:
+def _product(release: Release) -> str:
     """Make sure of the folder with the product's present code, and return its name."""
-    name = f"product-{_code_digest()}"
+    name = f"product-{_code_digest()}-{release.python}"
     if not (FOLDER / name).exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
@@ -131,7 +129,7 @@ def _product() -> str:
             unpacked = Path(scratch) / name
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(unpacked)
-            _compile(unpacked, FOLDER_IN_HOST / name)
+            _compile(unpacked, FOLDER_IN_HOST / name, release)
             unpacked.rename(FOLDER / name)
     return name
 
@@ -144,7 +142,7 @@ def _code_digest() -> str:
     return code.hexdigest()[:8]
 
 
-def _compile(folder: Path, folder_in_host: Path) -> None:
+def _compile(folder: Path, folder_in_host: Path, release: Release) -> None:
     """Compile for the hosts' Python, which finds the folder read-only and could not keep it."""
     namespace = ("unshare", "--mount", "--")
-    run(*namespace, "sh", "-ec", COMPILE, base.base(), folder, folder_in_host)
+    run(*namespace, "sh", "-ec", COMPILE, base.base(release), folder, folder_in_host)

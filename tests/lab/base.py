@@ -1,8 +1,8 @@
-"""The root file system that all namespaced hosts share: Debian 13 with Podman, runc and CRIU.
+"""The root file systems that namespaced hosts share: Debian with Podman, runc and CRIU.
 
-Built by debootstrap from the mirror that this machine's apt uses, and never changed afterwards:
-each host lays a writable overlay over it (see :mod:`.hosts`). :mod:`.images` starts from the same
-bare system.
+One is of Debian 13, one of the release after it, with newer versions of all of them. Built by
+debootstrap from the mirror that this machine's apt uses, and never changed afterwards: each host
+lays a writable overlay over one (see :mod:`.hosts`). :mod:`.images` starts from the bare Debian 13.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .cache import built_once, digest
+from .releases import NEXT, STABLE, Release
 from .shell import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SUITE: Final = "trixie"
-NEXT_SUITE: Final = "forky"
-"""Has CRIU 4.2; the 4.1 of Debian 13 cannot dump IP sockets on Linux 6.16 or newer."""
+SUITE: Final = STABLE.suite
+NEXT_SUITE: Final = NEXT.suite
+DEBOOTSTRAP_SCRIPT: Final = "/usr/share/debootstrap/scripts/sid"
+"""It serves every suite of Debian; debootstrap knows the newest ones by no name yet."""
 
 PACKAGES: Final = (
     *("aardvark-dns", "busybox-static", "ca-certificates", "catatonit", "conmon", "crun"),
@@ -28,6 +30,7 @@ PACKAGES: Final = (
     *("util-linux", "zstd"),
 )
 PACKAGES_FROM_NEXT_SUITE: Final = ("criu", "libcriu2")
+"""CRIU 4.2; the 4.1 of Debian 13 cannot dump IP sockets on Linux 6.16 or newer."""
 
 SHIM: Final = Path(__file__).with_name("prlimit_shim.c")
 CAP_SYS_RESOURCE: Final = 24
@@ -67,14 +70,16 @@ class BaseError(RuntimeError):
     """The base cannot be built on this machine."""
 
 
-def base() -> Path:
-    """The root file system's folder, built on first use (about a minute)."""
+def base(release: Release = STABLE) -> Path:
+    """The folder of a release's root file system, built on first use (about a minute)."""
     shim = SHIM.read_text() if not _has_capability(CAP_SYS_RESOURCE) else ""
-    key = digest(SUITE, NEXT_SUITE, PACKAGES, PACKAGES_FROM_NEXT_SUITE, FILES, FOLDERS, shim)
+    key = digest(
+        release.suite, NEXT_SUITE, PACKAGES, PACKAGES_FROM_NEXT_SUITE, FILES, FOLDERS, shim
+    )
 
     def build(root: Path) -> None:
-        debian(root)
-        install(root, *PACKAGES)
+        debian(root, release)
+        install(root, *PACKAGES, suite=release.suite)
         install(root, *PACKAGES_FROM_NEXT_SUITE, suite=NEXT_SUITE)
         clean(root)
         for folder in FOLDERS:
@@ -86,12 +91,17 @@ def base() -> Path:
             run("gcc", "-O2", "-Wall", "-shared", "-fPIC", "-o", library, SHIM)
             write(root / "usr/local/sbin/criu", CRIU_WRAPPER, mode=0o755)
 
-    return built_once(f"base-{key}", build, note="the hosts' root file system: about a minute")
+    note = f"the root file system of {release.name} hosts: about a minute"
+    return built_once(f"base-{key}", build, note=note)
 
 
-def debian(root: Path) -> None:
-    """Make ``root`` a bare Debian 13, from the cache or by debootstrap."""
-    bare = built_once(f"debian-{digest(SUITE, NEXT_SUITE)}", _debootstrap, note="a bare Debian 13")
+def debian(root: Path, release: Release = STABLE) -> None:
+    """Make ``root`` a bare Debian, from the cache or by debootstrap."""
+    bare = built_once(
+        f"debian-{digest(release.suite, NEXT_SUITE)}",
+        lambda target: _debootstrap(target, release),
+        note=f"a bare Debian {release.suite}",
+    )
     run("cp", "-a", bare, root)
 
 
@@ -127,13 +137,16 @@ def write(path: Path, text: str, *, mode: int = 0o644) -> None:
     path.chmod(mode)
 
 
-def _debootstrap(root: Path) -> None:
+def _debootstrap(root: Path, release: Release) -> None:
     mirror = _mirror()
-    run(*_namespaces(), "debootstrap", "--variant=minbase", SUITE, root, mirror)
-    sources = "".join(f"deb {mirror} {suite} main\n" for suite in (SUITE, NEXT_SUITE))
+    words = ("debootstrap", "--variant=minbase", release.suite, root, mirror, DEBOOTSTRAP_SCRIPT)
+    run(*_namespaces(), *words)
+    suites = dict.fromkeys((release.suite, NEXT_SUITE))
+    sources = "".join(f"deb {mirror} {suite} main\n" for suite in suites)
     write(root / "etc/apt/sources.list", sources)
-    pin = f"Package: *\nPin: release n={NEXT_SUITE}\nPin-Priority: 100\n"
-    write(root / "etc/apt/preferences.d/next-suite", pin)
+    if release.suite != NEXT_SUITE:
+        pin = f"Package: *\nPin: release n={NEXT_SUITE}\nPin-Priority: 100\n"
+        write(root / "etc/apt/preferences.d/next-suite", pin)
     write(root / "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", mode=0o755)
     apt_get(root, "update")
 

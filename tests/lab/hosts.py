@@ -21,6 +21,7 @@ from .agent_process import AgentProcess
 from .base import base, write
 from .cgroups import Cgroup, host_cgroup
 from .locks import locked
+from .releases import release_of
 from .shell import run
 from .waiting import WaitError, wait_until
 
@@ -89,7 +90,7 @@ class NamespacedHost:
     def up(self) -> None:
         """Boot the host unless it is up. Its agent is for the caller to start."""
         with self._lock():
-            if not self.is_up():
+            if not self.is_up() or self._made_for() != base(release_of(self.name)).name:
                 # Of a boot that was broken off, something may be left.
                 self._power_off()
                 self._boot()
@@ -123,7 +124,7 @@ class NamespacedHost:
                 self._agent.start_installed()
 
     def _boot(self) -> None:
-        root = base()
+        root = base(release_of(self.name))
         self._prepare_disk(root)
         network.ensure_bridge()
         cgroup = self._cgroup()
@@ -152,17 +153,21 @@ class NamespacedHost:
             raise HostError(f"{self.name} does not boot: {error}\n{console}") from error
 
     def _prepare_disk(self, root: Path) -> None:
-        made_for = self.disk / "base"
-        if self.disk.exists() and (not made_for.exists() or made_for.read_text() != root.name):
+        if self.disk.exists() and self._made_for() != root.name:
             print(f"lab: {self.name} has a new base and starts empty", file=sys.stderr)
             shutil.rmtree(self.disk)
         for folder in ("upper", "work", "root", "containers"):
             (self.disk / folder).mkdir(parents=True, exist_ok=True)
-        made_for.write_text(root.name)
+        (self.disk / "base").write_text(root.name)
         for file, text in self._files.items():
             write(self.disk / "upper" / file, text)
         for shared in (paths.ARCHIVES, agents.FOLDER):
             shared.mkdir(parents=True, exist_ok=True)
+
+    def _made_for(self) -> str:
+        """The name of the base that the disk lies over; a disk without one is useless."""
+        made_for = self.disk / "base"
+        return made_for.read_text() if made_for.exists() else ""
 
     def _plug_in(self) -> None:
         pid = str(self._running())

@@ -1,7 +1,7 @@
 """The lab's hosts, by name, and what can be done with any of them.
 
-Two are namespaces of this machine, one is a virtual machine. Commands and tests see only the
-:class:`Host` protocol, so that everything can be tried on either kind.
+Two are namespaces of this machine, and so is a third with newer software; one is a virtual machine.
+Commands and tests see only the :class:`Host` protocol, so that everything can be tried on any.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .hosts import NamespacedHost
+from .releases import NEXT_HOST
 from .vm import VirtualHost
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ OTHER_STORAGE: Final = {
 }
 """Hosts with a ``storage.conf`` of their own, which only the tests of it bring up."""
 VIRTUAL: Final = ("host-v",)
-NAMES: Final = (*NAMESPACED, *OTHER_STORAGE, *VIRTUAL)
+NAMES: Final = (*NAMESPACED, *OTHER_STORAGE, NEXT_HOST, *VIRTUAL)
 
 
 class Host(Protocol):

@@ -137,11 +137,11 @@ def test_the_hosts_python_loads_the_product_and_what_it_needs(host: NamespacedHo
 class TestForHosts:
     def test_keeps_what_has_no_marker(self) -> None:
         lock = "one==1 \\\n    --hash=sha256:aa\ntwo==2 \\\n    --hash=sha256:bb"
-        assert for_hosts(lock) == lock
+        assert for_hosts(lock, "3.13") == lock
 
     def test_resolves_markers_for_the_hosts_python(self) -> None:
         lock = (
             "old==1 ; python_full_version < '3.12' \\\n    --hash=sha256:aa\n"
             "new==2 ; python_full_version < '3.14' \\\n    --hash=sha256:bb\n"
         )
-        assert for_hosts(lock) == "new==2 \\\n    --hash=sha256:bb\n"
+        assert for_hosts(lock, "3.13") == "new==2 \\\n    --hash=sha256:bb\n"

@@ -1,0 +1,75 @@
+"""Between hosts of different releases: newer Podman, runc and crun beside the present ones.
+
+``PODMAN_CHECKPOINT_LAB_RELEASE=next`` runs all other end-to-end tests on the newer release.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.support import clear_host
+from tests.lab import inventory, lifecycle
+from tests.lab.releases import NEXT_HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.support import Bench
+    from tests.lab.inventory import Host
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def newer() -> Iterator[Host]:
+    lifecycle.up((NEXT_HOST,))
+    host = inventory.host(NEXT_HOST)
+    yield host
+    host.down()
+
+
+@pytest.fixture
+def host_n(bench: Bench, newer: Host) -> Iterator[Host]:
+    newer.agent_start()
+    yield newer
+    clear_host(newer, bench.prefix)
+
+
+def podman_version(host: Host) -> tuple[int, ...]:
+    shown = host.exec("podman", "version", "--format", "{{.Client.Version}}").stdout
+    return tuple(map(int, shown.strip().split(".")))
+
+
+def test_a_container_moves_to_the_newer_host_and_back(
+    bench: Bench, host_a: Host, host_n: Host
+) -> None:
+    assert podman_version(host_a) < podman_version(host_n)
+    container = bench.count(host_a)
+    host_n.load_image("busybox")
+    saved = bench.checkpoint(container, leaveRunning=True, archive={})
+    saved.wait_ready()
+
+    bench.restore(host_n, saved).wait_ready()
+
+    there = container.on(host_n)
+    there.require_counting_on(since=1)
+    assert there.id == container.id
+
+    container.remove()
+    seen = len(there.counts())
+    saved = bench.checkpoint(there, "there", archive={})
+    saved.wait_ready()
+    bench.restore(host_a, saved, "home").wait_ready()
+    container.require_counting_on(since=seen)
+
+
+def test_in_place_and_back_after_a_reboot(bench: Bench, host_n: Host) -> None:
+    container = bench.count(host_n)
+    seen = len(container.counts())
+    saved = bench.checkpoint(container)
+    saved.wait_ready()
+    host_n.reboot(None)
+    bench.restore(host_n, saved).wait_ready()
+    container.require_counting_on(since=seen)
