@@ -8,7 +8,11 @@ MAKEFLAGS += --no-print-directory
 python := .venv/bin/python
 yaml := $(shell git ls-files '*.yaml' '*.yml' ':!charts/*/templates/*')
 
-.PHONY: help demo demo-reboot test soak unit lint format lab-up lab-down bench docs lock clean setup
+# The rest of the end-to-end tests has to do less with the versions of Podman and the runtimes.
+main_path := $(addprefix tests/e2e/test_,checkpoint.py restore.py files.py ghost_limit.py tcp.py postgres.py killed.py)
+on_next_release := PODMAN_CHECKPOINT_LAB_RELEASE=next $(python) -m pytest -m 'lab and not vm'
+
+.PHONY: help demo demo-reboot test test-next soak unit lint format lab-up lab-down bench docs lock clean setup
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -22,7 +26,12 @@ demo-reboot: setup ## The same on a real machine, into a newer kernel
 test: lint ## Bring up the lab, run every test, remove the lab (args=... go to pytest)
 	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
 	./lab up; \
-	$(python) -m pytest $(args)
+	$(python) -m pytest $(args); \
+	[[ -n "$(args)" ]] || $(on_next_release) $(main_path)
+
+test-next: setup ## Run all end-to-end tests on the next release's Podman, runc and crun
+	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
+	$(on_next_release) tests/e2e --ignore=tests/e2e/test_newer_host.py $(args)
 
 unit: setup ## Run the tests that need no lab
 	@$(python) -m pytest -m 'not lab and not vm' $(args)

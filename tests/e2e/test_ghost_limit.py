@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
-CONFIG = "/etc/criu/runc.conf"
+FOLDER = "/etc/criu"
+CONFIG = f"{FOLDER}/runc.conf"
 FOREIGN = "# of another program\nmanage-cgroups=ignore\n"
 SIZE = 20975616
 """What a SQL Server held."""
@@ -45,6 +46,10 @@ def read(host: Host) -> str:
 
 def write(host: Host, text: str) -> None:
     host.exec("sh", "-c", f"cat >{CONFIG}", stdin=text)
+
+
+def files(host: Host) -> str:
+    return host.exec("ls", FOLDER).stdout
 
 
 def logs(container: Container) -> str:
@@ -81,6 +86,23 @@ def test_auto_predicts_the_limit(
     held = there.exec("stat", "-L", "-c", "%s %h", "/proc/1/fd/3").stdout.split()
     assert held == [str(SIZE), "0"]
     require_goes_on(there)
+
+
+def test_auto_sets_it_where_crun_reads_it(bench: Bench, host_a: Host) -> None:
+    """Which file that is depends on its version, and Podman tells that of its default runtime."""
+    before = files(host_a)
+    container = bench.run(host_a, image="ghostwriter", options=("--runtime=crun",))
+    wait_until(lambda: "deleted" in logs(container), "the ghost file to be deleted")
+    try:
+        report = bench.checkpoint(container, leaveRunning=True, archive={}).wait_ready()[
+            "ghostLimit"
+        ]
+    finally:
+        host_a.exec("sh", "-c", f"cd {FOLDER} && rm -f $(ls | grep -vxF '{before.strip()}')")
+
+    assert not report["attempts"]
+    assert report["limitBytes"] > SIZE
+    require_goes_on(container)
 
 
 def test_auto_with_a_limit_is_at_least_this(

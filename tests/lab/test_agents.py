@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.hosts import NamespacedHost
+    from tests.lab.releases import Release
 
 STAND_IN = """\
 #!/bin/sh
@@ -36,7 +37,7 @@ class Checkout:
     def __init__(self) -> None:
         self.name = "first"
 
-    def prepare(self) -> Launch:
+    def prepare(self, _: Release) -> Launch:
         return Launch(
             python_path="/nowhere",
             script=STAND_IN.replace("{name}", self.name),
