@@ -23,6 +23,7 @@ from podman_checkpoint_operator.api.names import (
     VERSION,
     Resource,
 )
+from podman_checkpoint_operator.criu.configuration import version
 from tests import specs
 from tests.lab import images, paths
 from tests.lab.inventory import Host
@@ -48,6 +49,9 @@ while :; do
 done
 """
 """A shell script that appends 0, 1, 2, ... to /counts: a state in memory that shows any gap."""
+
+CONNECTED: Final = "mkfifo /hold; nc -l -p 7777 -e cat & sleep 0.3; nc 127.0.0.1 7777 <>/hold"
+"""A shell script that holds a TCP connection to itself, as long as it is there."""
 
 
 class Failed(AssertionError):
@@ -199,6 +203,10 @@ class Container:
     def counts(self) -> list[int]:
         """Return what :data:`COUNTER` has written."""
         return [int(line) for line in self.read("/counts").splitlines()]
+
+    def connections(self) -> int:
+        """Return how many ends of established TCP connections are within the container."""
+        return self.exec("netstat", "-tn", check=False).stdout.count("ESTABLISHED")
 
     def require_counting_on(self, *, since: int) -> None:
         """See the counter go on from ``since`` or later, with no number missing or twice.
@@ -361,6 +369,11 @@ def what_is_there(host: Host) -> str:
     volumes = host.exec("podman", "volume", "ls", "--format", "{{.Name}}")
     temporary = host.exec("ls", "/var/tmp")
     return containers.stdout + volumes.stdout + temporary.stdout
+
+
+def podman_version(host: Host) -> tuple[int, ...]:
+    """Return the version of a host's Podman."""
+    return version(host.exec("podman", "version", "--format", "{{.Client.Version}}").stdout)
 
 
 def make_namespace(name: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.explained import require_described, require_failed
-from tests.e2e.support import Bench, Container, condition
+from tests.e2e.support import CONNECTED, Bench, Container, condition
 from tests.lab import paths
 from tests.lab.waiting import wait_until
 
@@ -26,9 +26,6 @@ pytestmark = pytest.mark.lab
 STAGES = "/var/lib/containers/storage/podman-checkpoint"
 CRIU = "/usr/sbin/criu"
 
-CONNECTED = "mkfifo /hold; nc -l -p 7777 -e cat & sleep 0.3; nc 127.0.0.1 7777 <>/hold"
-"""A shell script that holds a TCP connection to itself."""
-
 
 def require_untouched(container: Container, since: str) -> None:
     """See that a container that was started at ``since`` still runs, and nothing is left of us."""
@@ -41,11 +38,6 @@ def left_over(host: Host) -> str:
     stages = host.exec("find", STAGES, "-mindepth", "1", check=False).stdout
     partial = host.exec("find", str(paths.ARCHIVES_IN_HOST), "-name", ".*", "-type", "f").stdout
     return stages + partial
-
-
-def connections(container: Container) -> int:
-    shown = container.exec("netstat", "-tn", check=False).stdout
-    return shown.count("ESTABLISHED")
 
 
 @contextmanager
@@ -150,7 +142,7 @@ def test_ghost_file_beyond_max(bench: Bench, host_a: Host) -> None:
 
 def test_established_tcp(bench: Bench, host_a: Host) -> None:
     container = bench.run(host_a, "sh", "-c", CONNECTED)
-    wait_until(lambda: connections(container) == 2, "a connection")
+    wait_until(lambda: container.connections() == 2, "a connection")
     since = container.started_at
     refused = bench.checkpoint(container, "without")
     require_failed(
@@ -171,9 +163,9 @@ def test_established_tcp(bench: Bench, host_a: Host) -> None:
         remedy="spec.tcpEstablished: true",
     )
     closing = bench.restore(host_a, saved, "closing", tcpClose=True)
-    require_failed(closing, "UnsupportedOption", evidence="Podman 5.7", remedy="Remove spec.tcp")
+    require_failed(closing, "UnsupportedOption", evidence="crun 1.23", remedy="Remove spec.tcp")
     bench.restore(host_a, saved, "with", tcpEstablished=True).wait_ready()
-    assert connections(container) == 2
+    assert container.connections() == 2
 
 
 @pytest.mark.parametrize("inherited", [True, False], ids=["inherited", "own"])

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.support import clear_host
+from tests.e2e.support import CONNECTED, clear_host, podman_version
 from tests.lab import inventory, lifecycle
 from tests.lab.releases import NEXT_HOST
+from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tests.lab.inventory import Host
 
 pytestmark = pytest.mark.lab
+
+REST = "while :; do sleep 1; done"
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +38,6 @@ def host_n(bench: Bench, newer: Host) -> Iterator[Host]:
     newer.agent_start()
     yield newer
     clear_host(newer, bench.prefix)
-
-
-def podman_version(host: Host) -> tuple[int, ...]:
-    shown = host.exec("podman", "version", "--format", "{{.Client.Version}}").stdout
-    return tuple(map(int, shown.strip().split(".")))
 
 
 def test_a_container_moves_to_the_newer_host_and_back(
@@ -73,3 +71,15 @@ def test_in_place_and_back_after_a_reboot(bench: Bench, host_n: Host) -> None:
     host_n.reboot(None)
     bench.restore(host_n, saved).wait_ready()
     container.require_counting_on(since=seen)
+
+
+def test_saved_connections_are_closed_where_that_can_be(bench: Bench, host_n: Host) -> None:
+    container = bench.run(host_n, "sh", "-c", f"{CONNECTED}; {REST}", options=("--runtime=crun",))
+    wait_until(lambda: container.connections() == 2, "a connection")
+    saved = bench.checkpoint(container, tcpEstablished=True)
+    saved.wait_ready()
+
+    bench.restore(host_n, saved, tcpClose=True).wait_ready()
+
+    assert container.state == "running"
+    assert not container.connections()

@@ -131,9 +131,9 @@ def _doubtful(contents: Mapping[str, bytes], annotation: str | None) -> GhostLim
 
 
 def version(text: str) -> tuple[int, ...]:
-    """Return the first dotted number of a text; empty if there is none."""
-    match = re.search(r"\d+(?:\.\d+)+", text)
-    return tuple(int(part) for part in match[0].split(".")) if match else ()
+    """Return the first version in a text: ``crun version 1.21`` is (1, 21), "" is ()."""
+    match = re.search(r"[0-9]+(?:\.[0-9]+)*", text)
+    return tuple(map(int, match[0].split("."))) if match else ()
 
 
 def ghost_limit(content: bytes) -> int | None:

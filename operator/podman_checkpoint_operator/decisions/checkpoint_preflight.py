@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from ..api.reasons import Cause
+from ..criu.configuration import version
 from .facts import Container, Host, Processes, Space, State
-from .preflight import Check, failed, listed, passed, size, version, warned
+from .preflight import Check, failed, listed, passed, size, warned
 
 # CRIU before 4.2 asks for a socket option that the kernel removed in 6.16.
 _SOCKET_OPTION_KERNEL: Final = (6, 16)

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..api.reasons import Cause
+from ..criu.configuration import version
 from .facts import Container, Host, RestartPolicy, Starters
-from .preflight import Check, failed, passed, version, warned
+from .preflight import Check, failed, passed, warned
 
 NEVER: Final = RestartPolicy("no")
 _STARTED_AT_BOOT: Final = ("always", "unless-stopped")

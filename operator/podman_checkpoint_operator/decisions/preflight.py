@@ -6,16 +6,14 @@ Each function judges facts and returns its checks in a fixed order, passed ones 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from ..api.reasons import Cause
 from .failures import OperationFailed, sentences
 
 Result = Literal["Pass", "Warn", "Fail"]
-_NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -80,12 +78,6 @@ def size(count: int) -> str:
             return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
-
-
-def version(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version: ``6.18.44-amd64`` is (6, 18, 44)."""
-    numbers = _NUMBERS.match(text)
-    return tuple(map(int, numbers.group().split("."))) if numbers else ()
 
 
 def summary(checks: Sequence[Check]) -> str:

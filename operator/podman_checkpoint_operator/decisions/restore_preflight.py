@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from ..api.reasons import Cause
+from ..criu.configuration import version
 from .facts import Container, Host, State, StoredCheckpoint, Target
-from .preflight import Check, failed, listed, passed, version
+from .preflight import Check, failed, listed, passed
 from .recovery import is_stale
 
-_TCP_CLOSE_SINCE: Final = (5, 7)
+_TCP_CLOSE_IN_PODMAN: Final = (5, 7)
+_TCP_CLOSE_IN_CRUN: Final = (1, 23)
 _CLOCK: Final = timedelta(seconds=2)
 """Status holds whole seconds."""
 
@@ -38,15 +40,19 @@ class Saved:
     architecture: str
 
 
-def option_checks(host: Host, *, tcp_close: bool) -> Iterator[Check]:
-    """Checks that this Podman knows the options; it ignores those that it does not know."""
-    if tcp_close and version(host.podman_version) < _TCP_CLOSE_SINCE:
+def option_checks(host: Host, *, tcp_close: bool, runtime: str) -> Iterator[Check]:
+    """Checks that Podman and the container's runtime know the options.
+
+    An older Podman ignores what it does not know; a runtime ends with its usage.
+    """
+    lacking = _lacking_for_tcp_close(host, Path(runtime).name) if tcp_close else ""
+    if lacking:
         yield failed(
             "Options",
-            f"tcpClose needs Podman 5.7 or newer, this host has {host.podman_version}",
+            f"tcpClose needs Podman 5.7 and crun 1.23, or newer; {lacking}",
             Cause.UNSUPPORTED_OPTION,
             "Remove spec.tcpClose, and set spec.tcpEstablished: true if the checkpoint holds"
-            " connections; or upgrade Podman",
+            " connections",
         )
     if not host.criu_version:
         yield failed(
@@ -57,6 +63,17 @@ def option_checks(host: Host, *, tcp_close: bool) -> Iterator[Check]:
         )
     else:
         yield passed("CRIU", f"CRIU {host.criu_version} on kernel {host.kernel_version}")
+
+
+def _lacking_for_tcp_close(host: Host, runtime: str) -> str:
+    if version(host.podman_version) < _TCP_CLOSE_IN_PODMAN:
+        return f"this host has Podman {host.podman_version}"
+    if runtime != "crun":
+        return f"the container's runtime is {runtime}"
+    # Podman tells the version of its default runtime only.
+    if host.runtime == runtime and version(host.runtime_version) < _TCP_CLOSE_IN_CRUN:
+        return f"this host has {host.runtime_version.splitlines()[0]}"
+    return ""
 
 
 def local_checks(

@@ -127,7 +127,9 @@ class ArchiveRestore:
         target = observe_target(self._podman, self._machine, manifest, self._spec)
         description = saved(manifest)
         checks = [
-            *preflight.option_checks(host, tcp_close=self._spec.tcp_close),
+            *preflight.option_checks(
+                host, tcp_close=self._spec.tcp_close, runtime=description.runtime
+            ),
             *preflight.archive_checks(description, host),
             *pod_preflight.restore_checks(
                 manifest.container_name,

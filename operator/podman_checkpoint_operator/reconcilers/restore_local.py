@@ -91,7 +91,9 @@ class LocalRestore:
         host = self._machine.host()
         self._operation.check(
             [
-                *preflight.option_checks(host, tcp_close=self._spec.tcp_close),
+                *preflight.option_checks(
+                    host, tcp_close=self._spec.tcp_close, runtime=container.runtime
+                ),
                 *in_place_checks(self._archive_options(container)),
                 *preflight.local_checks(container, stored, state.taken),
                 *self._joined_checks(container, stored),

@@ -218,8 +218,38 @@ def test_setting_twice_changes_nothing_more(content: bytes, limit: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
-    [("4.2.1", (4, 2, 1)), (NEW_CRUN, (1, 28)), ("Version: 4.2\nGitID: x", (4, 2)), ("", ())],
+    ("text", "numbers"),
+    [
+        ("6.18.44-amd64", (6, 18, 44)),
+        ("6.12.43+deb13-amd64", (6, 12, 43)),
+        ("5.8.0-dev", (5, 8, 0)),
+        ("4.2", (4, 2)),
+        ("4.2.rc1", (4, 2)),
+        ("6.18-rc3.1", (6, 18)),
+        (NEW_CRUN, (1, 28)),
+        ("Version: 4.2\nGitID: x", (4, 2)),
+        ("", ()),
+        ("unknown", ()),
+        ("²", ()),
+    ],
 )
-def test_versions(text: str, parts: tuple[int, ...]) -> None:
-    assert version(text) == parts
+def test_the_first_numbers_of_a_text_are_its_version(text: str, numbers: tuple[int, ...]) -> None:
+    assert version(text) == numbers
+
+
+@given(
+    st.lists(st.integers(0, 10**6), min_size=1, max_size=5),
+    st.sampled_from(["", "-rc1", "+ds1.2", "~beta", "-fc-v657", ".x"]),
+)
+def test_any_numbers_come_back_whatever_follows_them(numbers: list[int], suffix: str) -> None:
+    assert version(".".join(map(str, numbers)) + suffix) == tuple(numbers)
+
+
+@given(st.text(max_size=30))
+def test_no_text_is_too_strange_for_a_version(text: str) -> None:
+    assert all(number >= 0 for number in version(text))
+
+
+def test_an_older_version_is_less_also_with_more_digits() -> None:
+    assert version("5.10.0") > version("5.9.9")
+    assert version("") < version("0.1")

@@ -63,7 +63,7 @@ def test_saved_connections_need_their_option(saved: bool, wanted: bool, refused:
 
 def test_nothing_stands_in_the_way_of_the_same_container_elsewhere() -> None:
     checks = [
-        *option_checks(HOST, tcp_close=False),
+        *option_checks(HOST, tcp_close=False, runtime="runc"),
         *archive_checks(SAVED, HOST),
         *target_checks(SAVED, Target(), ignore_volumes=False),
         *conflict_checks(Target(), name="db"),
@@ -71,17 +71,37 @@ def test_nothing_stands_in_the_way_of_the_same_container_elsewhere() -> None:
     assert {check.result for check in checks} == {"Pass"}
 
 
-@pytest.mark.parametrize(("podman", "refused"), [("5.6.9", True), ("5.7.0", False), ("6.0", False)])
-def test_connections_are_closed_by_podman_5_7_and_newer_only(podman: str, refused: bool) -> None:
+@pytest.mark.parametrize(
+    ("podman", "runtime", "crun", "evidence"),
+    [
+        ("5.6.9", "crun", "crun version 1.28\ncommit: x", "Podman 5.6.9"),
+        ("5.7.0", "runc", "", "runtime is runc"),
+        ("5.7.0", "/usr/bin/crun", "crun version 1.21\ncommit: x", "crun version 1.21"),
+        ("5.7.0", "crun", "crun version 1.23\ncommit: x", None),
+        ("6.0", "crun", "", None),
+    ],
+)
+def test_connections_are_closed_by_podman_5_7_with_crun_only(
+    podman: str, runtime: str, crun: str, evidence: str | None
+) -> None:
     host = replace(HOST, podman_version=podman)
-    expected = [Cause.UNSUPPORTED_OPTION] if refused else []
-    assert causes(option_checks(host, tcp_close=True)) == expected
-    assert not causes(option_checks(host, tcp_close=False))
+    if crun:
+        host = replace(host, runtime="crun", runtime_version=crun)
+    refusals = [
+        check
+        for check in option_checks(host, tcp_close=True, runtime=runtime)
+        if check.result == "Fail"
+    ]
+    assert [check.cause for check in refusals] == [Cause.UNSUPPORTED_OPTION] * bool(evidence)
+    assert all(str(evidence) in check.explanation for check in refusals)
+    assert not causes(option_checks(host, tcp_close=False, runtime=runtime))
 
 
 def test_a_host_without_criu_restores_nothing() -> None:
     host = replace(HOST, criu_version="")
-    assert causes(option_checks(host, tcp_close=False)) == [Cause.RUNTIME_WITHOUT_CRIU]
+    assert causes(option_checks(host, tcp_close=False, runtime="runc")) == [
+        Cause.RUNTIME_WITHOUT_CRIU
+    ]
 
 
 @pytest.mark.parametrize(
