@@ -125,6 +125,33 @@ def pod_id(host: Host, pod: str) -> str:
     return host.exec("podman", "pod", "inspect", "--format", "{{.ID}}", pod).stdout.strip()
 
 
+def test_others_of_a_pod_stay_reachable_when_one_is_stopped(bench: Bench, host_a: Host) -> None:
+    """And when it cannot be restored: a file is missing that it had open."""
+    pod = make_pod(bench, host_a)
+    script = "mkdir /www; echo here >/www/index.html; exec httpd -f -p 8000 -h /www"
+    server = in_pod(bench, host_a, pod, script, "server")
+    container = counting(in_pod(bench, host_a, pod, f"exec 3>>/open; {COUNTER}"))
+
+    def reachable() -> bool:
+        asked = server.exec("wget", "-T", "3", "-qO-", "http://127.0.0.1:8000/", check=False)
+        return asked.stdout == "here\n"
+
+    wait_until(reachable, "the server")
+    saved = bench.checkpoint(container)
+    saved.wait_ready()
+    assert container.state == "exited"
+    assert reachable()
+
+    open_file = f"{container.inspect('{{.GraphDriver.Data.UpperDir}}')}/open"
+    host_a.exec("mv", open_file, f"{open_file}.away")
+    bench.restore(host_a, saved, "missing").wait_failed("FileChanged")
+    assert reachable()
+    host_a.exec("mv", f"{open_file}.away", open_file)
+    bench.restore(host_a, saved).wait_ready()
+    container.require_counting_on(since=len(container.counts()))
+    assert reachable()
+
+
 def test_a_connection_between_containers_of_a_pod_goes_on(bench: Bench, host_a: Host) -> None:
     pod = make_pod(bench, host_a)
     server = in_pod(bench, host_a, pod, SERVER, "server")
@@ -138,7 +165,7 @@ def test_a_connection_between_containers_of_a_pod_goes_on(bench: Bench, host_a: 
     saved = bench.checkpoint(client, tcpEstablished=True)
     status = saved.wait_ready()
 
-    (warning,) = (each for each in status["preflight"] if each["check"] == "PodNetwork")
+    (warning,) = (each for each in status["preflight"] if each["check"] == "SharedNetwork")
     assert warning["result"] == "Warn"
     assert server.name in warning["message"]
     bench.restore(host_a, saved, tcpEstablished=True).wait_ready()

@@ -79,6 +79,8 @@ class Container:
     """It holds the namespaces of its pod, and does nothing else."""
     joined: tuple[str, ...] = ()
     """IDs of the containers whose namespaces it is in: of a pod, the infra container."""
+    network_of: str = ""
+    """ID of the one of them whose network it is in."""
     dependencies: tuple[str, ...] = ()
     """IDs of all containers that must run before it: the joined ones, and those it requires."""
     restart_policy: RestartPolicy = RestartPolicy("no")

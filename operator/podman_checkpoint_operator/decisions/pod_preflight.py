@@ -10,16 +10,13 @@ from .facts import Container, Pod, State
 from .preflight import Check, failed, listed, passed, warned
 
 
-def checkpoint_checks(
-    container: Container, pod: Pod | None, *, archive: bool, leave_running: bool
-) -> Iterator[Check]:
+def checkpoint_checks(container: Container, pod: Pod | None, *, archive: bool) -> Iterator[Check]:
     """Checks of a checkpoint of a container that may depend on others.
 
     Args:
         container: to be checkpointed.
         pod: its own, if it is in one.
         archive: an archive is asked for, which cannot express such dependencies.
-        leave_running: it goes on, and with it the network that it shares.
     """
     if container.infra:
         yield failed(
@@ -40,17 +37,34 @@ def checkpoint_checks(
             "Remove spec.archive and spec.leaveRunning to restore it in place; or create the"
             " container anew without --requires and --network container:..., or in a pod",
         )
-    if pod is not None and pod.members and not leave_running and "net" in pod.shared:
-        others = [name for name in pod.members if name != container.name]
-        if others:
-            # CRIU locks a network before the dump, and unlocks it in the restore.
-            yield warned(
-                "PodNetwork",
-                f"the network of pod {pod.name} is shut from the checkpoint to the restore, for"
-                f" {listed(others)} too",
-                "If the container is not to be restored here, restart the pod: podman pod restart"
-                f" {pod.name}",
-            )
+
+
+def locked_network_checks(
+    container: Container, pod: Pod | None, *, connections: int, leave_running: bool
+) -> Iterator[Check]:
+    """Checks whether others in the container's network lose it with a container that stops.
+
+    CRIU locks the network before the dump, and unlocks it in the restore. The agent unlocks it at
+    once where there are no connections that would be lost.
+
+    Args:
+        container: to be checkpointed.
+        pod: its own, if it is in one.
+        connections: how many it has.
+        leave_running: it goes on.
+    """
+    if leave_running or not connections or not container.network_of:
+        return
+    others = [name for name in (pod.members if pod else ()) if name != container.name]
+    if pod is None or others:
+        yield warned(
+            "SharedNetwork",
+            f"the network that container {container.name} shares with"
+            f" {listed(others or [container.network_of[:12]])} is shut from the checkpoint to the"
+            " restore: its connections would not survive otherwise",
+            "If it is not to be restored here, restart the others: podman pod restart, or podman"
+            " restart",
+        )
 
 
 def restore_checks(

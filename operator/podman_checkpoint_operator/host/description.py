@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,8 +16,8 @@ from typing import Final
 
 from ..decisions.facts import Host
 from .files import below
+from .programs import PATHS, run_on_host
 
-_PROGRAM_PATHS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROGRAMS: Final = ("criu", "podman", "crun", "runc")
 _CONFIGURATION: Final = (
     "/usr/share/containers/containers.conf",
@@ -27,7 +26,6 @@ _CONFIGURATION: Final = (
     "/etc/containers/containers.conf.d",
     "/etc/containers/storage.conf",
 )
-_PROGRAM_SECONDS: Final = 30
 _MAX_AGE_SECONDS: Final = 60.0
 """What files do not show, such as the options that the Podman service was started with, is seen
 after this time."""
@@ -72,7 +70,7 @@ class HostDescription:
         return self._known[2] if self._known else self.current()
 
     def _fingerprints(self) -> Iterator[_Fingerprint]:
-        for folder in _PROGRAM_PATHS.split(":"):
+        for folder in PATHS.split(":"):
             for program in _PROGRAMS:
                 yield from _fingerprint(below(self._root, Path(folder, program)))
         for name in _CONFIGURATION:
@@ -92,21 +90,7 @@ class HostDescription:
         return found.group(1) if found else ""
 
     def _criu(self, *arguments: str) -> str | None:
-        """Run the host's CRIU, and return what it says; None if it fails."""
-        argv = ["criu", *arguments]
-        if self._root != Path("/"):
-            argv = ["chroot", str(self._root), *argv]
-        try:
-            return subprocess.run(
-                argv,
-                capture_output=True,
-                text=True,
-                timeout=_PROGRAM_SECONDS,
-                check=True,
-                env={"PATH": _PROGRAM_PATHS},
-            ).stdout
-        except (OSError, subprocess.SubprocessError):
-            return None
+        return run_on_host(self._root, "criu", *arguments)
 
 
 def _fingerprint(path: Path) -> Iterator[_Fingerprint]:

@@ -17,7 +17,7 @@ from ..criu.log import LOG_NAMES
 from ..criu.statistics import decode_dump
 from ..decisions.facts import Container, Host, Processes, Space, Starters, StoredCheckpoint
 from ..reconcilers.machine_port import Pause
-from . import files, systemd
+from . import files, network_lock, systemd
 from .description import HostDescription
 from .freezer import Freezer, thaw
 from .processes import is_traced, look_at
@@ -155,6 +155,10 @@ class LocalMachine:
     def tracks_memory(self) -> bool:
         """Whether kernel and CRIU can tell which memory changes after it was copied."""
         return self._description.tracks_memory()
+
+    def unlock_network(self, container: Container) -> None:
+        """Let packets pass in a running container's network that CRIU has locked."""
+        network_lock.unlock(self._root, container.pid)
 
     def dump_statistics(self, bundle: Path) -> dict[str, int]:
         """Return CRIU's own statistics of the last dump, if they are there."""

@@ -58,6 +58,7 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         health_check=_is_checked(config.get("Healthcheck") or {}),
         infra=bool(data.get("IsInfra")),
         joined=_joined(host_config),
+        network_of=_other_container(str(host_config.get("NetworkMode"))),
         dependencies=tuple(data.get("Dependencies") or ()),
     )
 
@@ -80,8 +81,13 @@ def pod_from_inspect(data: Mapping[str, Any]) -> Pod:
 
 def _joined(host_config: Mapping[str, Any]) -> tuple[str, ...]:
     modes = [str(value) for key, value in host_config.items() if key.endswith("Mode")]
-    ids = [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
-    return tuple(dict.fromkeys(ids))
+    return tuple(dict.fromkeys(filter(None, map(_other_container, modes))))
+
+
+def _other_container(mode: str) -> str:
+    """Return the ID in a namespace's mode ``container:ID``, and nothing of other modes."""
+    kind, _, container_id = mode.partition(":")
+    return container_id if kind == "container" else ""
 
 
 def network_from_inspect(data: Mapping[str, Any]) -> Network:

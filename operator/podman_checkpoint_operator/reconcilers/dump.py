@@ -19,6 +19,7 @@ from ..decisions import ghost
 from ..decisions.facts import Container, OpenFile, State
 from ..decisions.failures import OperationFailed
 from ..decisions.recovery import began, is_of
+from . import shared_network
 from .archive_port import Archives, Contents
 from .explain import explain
 from .journal import Step
@@ -93,6 +94,10 @@ class Dumper:
 
     def keep(self, container: Container) -> None:
         """Make the state of a container that has stopped durable."""
+        stored = self._machine.stored_checkpoint(container.bundle)
+        if stored is not None and not stored.connections:
+            # CRIU has locked it for connections, and others may be in it.
+            shared_network.reopen(self._podman, self._machine, container.network_of)
         # CRIU does not sync what it writes, and the user is about to reboot the host.
         self._machine.sync([container.bundle, *container.mount_sources])
         self._operation.record(Step.CHECKPOINTED)

@@ -71,6 +71,9 @@ class Machine(Protocol):
     def tracks_memory(self) -> bool:
         """Whether kernel and CRIU can tell which memory changes after it was copied."""
 
+    def unlock_network(self, container: Container) -> None:
+        """Let packets pass in a running container's network that CRIU has locked."""
+
     def dump_statistics(self, bundle: Path) -> dict[str, int]:
         """Return CRIU's own statistics of the last dump, if they are there."""
 

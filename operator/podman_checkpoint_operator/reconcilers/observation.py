@@ -64,9 +64,7 @@ def observe(
     wanted = _wanted(spec)
     checks = [
         *preflight.container_checks(container, wanted),
-        *pod_preflight.checkpoint_checks(
-            container, pod, archive=wanted.archive, leave_running=wanted.leave_running
-        ),
+        *pod_preflight.checkpoint_checks(container, pod, archive=wanted.archive),
         *pre_copy_checks(
             wanted=spec.pre_copy,
             tracked=spec.pre_copy and machine.tracks_memory(),
@@ -84,6 +82,12 @@ def observe(
         return Observation(host, checks)
     processes = _processes(machine, container)
     checks += preflight.process_checks(processes, wanted)
+    checks += pod_preflight.locked_network_checks(
+        container,
+        pod,
+        connections=len(processes.established_tcp),
+        leave_running=wanted.leave_running,
+    )
     checks.append(preflight.criu_check(host, processes))
     checks += preflight.space_checks(
         _spaces(container, spec, host, machine, processes, contents=contents, archives=archives)

@@ -22,6 +22,7 @@ from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.option_preflight import volume_checks
 from ..decisions.preflight import Check
 from ..decisions.source import ArchivedState
+from . import shared_network
 from .archive_port import Archives, Manifest
 from .explain import explain
 from .journal import Step
@@ -253,6 +254,7 @@ class ArchiveRestore:
         container = self._made()
         if container is not None and container.state is not State.RUNNING:
             self._podman.remove(container.id)
+            shared_network.reopen(self._podman, self._machine, container.network_of)
         for volume in self._operation.entry.data["madeVolumes"]:
             with suppress(PodmanError):
                 self._podman.remove_volume(volume)

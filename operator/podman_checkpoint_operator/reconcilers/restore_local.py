@@ -15,6 +15,7 @@ from ..decisions.option_preflight import in_place_checks
 from ..decisions.pod_preflight import joined_checks
 from ..decisions.preflight import Check
 from ..decisions.source import LocalState
+from . import shared_network
 from .explain import explain
 from .journal import Step
 from .machine_port import Machine
@@ -168,6 +169,9 @@ class LocalRestore:
             raise
         except PodmanError as error:
             log = self._machine.read_log(container.bundle, "restore.log")
+            stored = self._machine.stored_checkpoint(container.bundle)
+            if stored is not None and not stored.connections:
+                shared_network.reopen(self._podman, self._machine, container.network_of)
             raise explain(error, log, Phase.RESTORE, container.bundle) from error
         operation.status["statistics"] = {"restoreMicroseconds": statistics.get("restore_time", 0)}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from podman_checkpoint_operator.decisions.facts import Container, Pod, State
 from podman_checkpoint_operator.decisions.pod_preflight import (
     checkpoint_checks,
     joined_checks,
+    locked_network_checks,
     restore_checks,
     shared_network_checks,
 )
@@ -22,8 +22,9 @@ from tests.unit.samples import CONTAINER, STARTED
 
 INFRA = "1d" * 32
 POD = Pod("9c" * 32, "web", INFRA, ("ipc", "net", "uts"), ("db",))
-MEMBER = replace(CONTAINER, pod=POD.id, joined=(INFRA,), dependencies=(INFRA,))
-JOINED = replace(CONTAINER, joined=(INFRA,), dependencies=(INFRA,))
+SHARED = replace(POD, members=("db", "cache"))
+JOINED = replace(CONTAINER, joined=(INFRA,), network_of=INFRA, dependencies=(INFRA,))
+MEMBER = replace(JOINED, pod=POD.id)
 
 
 def causes(checks: Iterable[Check]) -> list[Cause]:
@@ -50,25 +51,28 @@ def causes(checks: Iterable[Check]) -> list[Cause]:
 def test_checkpoints(
     container: Container, pod: Pod | None, archive: bool, expected: list[Cause]
 ) -> None:
-    checks = checkpoint_checks(container, pod, archive=archive, leave_running=False)
+    checks = checkpoint_checks(container, pod, archive=archive)
     assert causes(checks) == expected
 
 
 @pytest.mark.parametrize(
-    ("changes", "leave_running", "warned"),
+    ("container", "pod", "connections", "leave_running", "warned"),
     [
-        ({"members": ("db", "cache")}, False, True),
-        ({"members": ("db", "cache")}, True, False),
-        ({"members": ("db",)}, False, False),
-        ({"members": ("db", "cache"), "shared": ("ipc",)}, False, False),
+        (MEMBER, SHARED, 1, False, True),
+        (MEMBER, SHARED, 0, False, False),
+        (MEMBER, SHARED, 1, True, False),
+        (MEMBER, POD, 1, False, False),
+        (JOINED, None, 1, False, True),
+        (replace(MEMBER, network_of=""), SHARED, 1, False, False),
     ],
 )
-def test_others_of_the_pod_lose_the_network_with_a_container_that_stops(
-    changes: dict[str, Any], leave_running: bool, warned: bool
+def test_others_lose_the_network_with_a_container_whose_connections_are_kept(
+    container: Container, pod: Pod | None, connections: int, leave_running: bool, warned: bool
 ) -> None:
-    pod = replace(POD, **changes)
-    checks = list(checkpoint_checks(MEMBER, pod, archive=True, leave_running=leave_running))
-    assert [check.name for check in checks] == (["PodNetwork"] if warned else [])
+    checks = list(
+        locked_network_checks(container, pod, connections=connections, leave_running=leave_running)
+    )
+    assert [check.result for check in checks] == (["Warn"] if warned else [])
 
 
 @pytest.mark.parametrize(

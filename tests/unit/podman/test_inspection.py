@@ -151,7 +151,7 @@ def test_a_container_of_a_pod_is_in_namespaces_of_its_infra_container() -> None:
     data["HostConfig"] |= {"NetworkMode": f"container:{INFRA}", "IpcMode": f"container:{INFRA}"}
     data |= {"Pod": "2663782ee71d", "Dependencies": [INFRA], "IsInfra": False}
     member = container_from_inspect(data)
-    assert (member.joined, member.dependencies) == ((INFRA,), (INFRA,))
+    assert (member.joined, member.network_of, member.dependencies) == ((INFRA,), INFRA, (INFRA,))
     assert container_from_inspect(data | {"IsInfra": True}).infra
 
 
