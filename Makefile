@@ -64,6 +64,7 @@ bench: setup ## Measure what docs/benchmarks.md reports
 
 docs: setup ## Write docs/reasons.md and docs/inspect.md anew, from the code
 	@PYTHONPATH=operator $(python) -m tests.unit.criu.reasons_page
+	@PYTHONPATH=operator $(python) -m tests.unit.decisions.preflight_page
 	@PYTHONPATH=operator $(python) -m tests.unit.api.report_page
 
 lock: setup ## Lock the dependencies anew, from pyproject.toml

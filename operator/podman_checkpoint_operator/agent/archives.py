@@ -201,7 +201,9 @@ def _manifest(verified: Verified) -> Manifest:
         mount_sources=tuple(Path(mount.source) for mount in metadata.bind_mounts),
         pod=metadata.pod,
         shared_namespaces=metadata.shared_namespaces,
+        plain_bytes=verified.plain_bytes,
         architecture=metadata.architecture,
+        origin=metadata.origin,
         file_locks=verified.file_locks,
         connections=verified.connections,
     )

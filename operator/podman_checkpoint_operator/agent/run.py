@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from ..api.names import (
 )
 from ..decisions.facts import Host
 from ..handlers import Handled, register
+from ..host.cpu import cpu_features
 from ..host.description import HostDescription
 from ..host.file_lock import acquire
 from ..host.files import below
@@ -98,7 +100,8 @@ async def _run(settings: Settings) -> None:
     podman = PodmanService(settings.podman_url, root=settings.host_root)
 
     def describe(criu_version: str) -> Host:
-        return host_from_info(podman.info(), criu_version=criu_version)
+        host = host_from_info(podman.info(), criu_version=criu_version)
+        return replace(host, cpu_features=cpu_features(Path("/proc")))
 
     description = HostDescription(settings.host_root, describe, podman.release)
     machine = LocalMachine(settings.host_root, description)

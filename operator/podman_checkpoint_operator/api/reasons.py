@@ -187,6 +187,11 @@ class Cause(StrEnum):
     """The archive is damaged or is no checkpoint archive."""
     ARCHIVE_DIGEST_MISMATCH = "ArchiveDigestMismatch"
     """The archive's bytes are others than those that were stored."""
+    ARCHIVE_SWAPPED = "ArchiveSwapped"
+    """The archive is of another checkpoint or another container than its ContainerCheckpoint
+    tells."""
+    ARCHIVE_OF_OTHER_NAMESPACE = "ArchiveOfOtherNamespace"
+    """The archive was made by a ContainerCheckpoint of another namespace."""
     ARCHIVE_OUTSIDE_STORE = "ArchiveOutsideStore"
     """The archive's address is outside the agent's store."""
     ARCHIVE_EXISTS = "ArchiveExists"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -58,6 +59,8 @@ def container_checks(container: Container, wanted: Wanted) -> Iterator[Check]:
             "Set spec.leaveRunning: true and spec.archive, or create the container anew without"
             " --rm",
         )
+    else:
+        yield passed("RemovedOnExit", "not started with --rm")
     if container.user_namespace:
         yield failed(
             "UserNamespace",
@@ -129,12 +132,16 @@ def mount_checks(
             Cause.UNSUPPORTED_MOUNT,
             "Run the container without --mount type=image and without :O on its volumes",
         )
-    elif archive and binds:
+        return
+    yield passed("OverlayMounts", "none")
+    if archive and binds:
         yield warned(
             "BindMounts",
             f"the content of bind mounts is not in the archive: {listed(binds)}",
             "It must be there on the host that restores the archive",
         )
+    elif archive:
+        yield passed("BindMounts", "none")
 
 
 def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Check]:
@@ -172,6 +179,8 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
             Cause.CANNOT_FREEZE,
             "Boot the host with cgroup v2, or set spec.leaveRunning: false",
         )
+    elif wanted.leave_running:
+        yield passed("Freezer", "cgroup v2")
     if wanted.archive and not wanted.ignore_root_fs and container.upper is None:
         yield failed(
             "StorageDriver",
@@ -180,6 +189,16 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
             Cause.UNSUPPORTED_STORAGE_DRIVER,
             "Use the overlay or vfs driver with one store, or set spec.ignoreRootFS: true",
         )
+    elif wanted.archive:
+        yield passed("StorageDriver", container.storage_driver)
+
+
+def cannot_save_sockets(host: Host) -> bool:
+    """Whether CRIU is too old for the kernel: it cannot save IP sockets."""
+    return (
+        version(host.kernel_version) >= _SOCKET_OPTION_KERNEL
+        and version(host.criu_version) < _SOCKET_OPTION_CRIU
+    )
 
 
 def criu_check(host: Host, processes: Processes) -> Check:
@@ -192,10 +211,7 @@ def criu_check(host: Host, processes: Processes) -> Check:
             Cause.CRIU_TOO_OLD,
             "Install CRIU 4.2 or newer on the host",
         )
-    if (
-        version(host.kernel_version) < _SOCKET_OPTION_KERNEL
-        or version(host.criu_version) >= _SOCKET_OPTION_CRIU
-    ):
+    if not cannot_save_sockets(host):
         return passed("CRIU", seen)
     if processes.internet_sockets:
         return failed(
@@ -259,16 +275,20 @@ def _unix_checks(processes: Processes) -> Iterator[Check]:
         yield passed("UnixSockets", "no connection leads out of the container")
 
 
-def space_checks(spaces: Sequence[Space]) -> Iterator[Check]:
+def space_checks(spaces: Iterable[Space]) -> Iterator[Check]:
     """Checks that every file system written to has room for what is written there."""
+    shared: Counter[int] = Counter()
     for space in spaces:
-        needs = f"{size(space.needed_bytes)} needed, {size(space.free_bytes)} free at {space.path}"
-        if space.needed_bytes > space.free_bytes:
+        shared[space.device] += space.needed_bytes
+        # What goes before on the same file system is gone by then.
+        needed = shared[space.device] if space.device else space.needed_bytes
+        needs = f"{size(needed)} needed, {size(space.free_bytes)} free at {space.path}"
+        if needed > space.free_bytes:
             yield failed(
                 "DiskSpace",
                 f"not enough space for {space.purpose}: {needs}",
                 Cause.NO_SPACE,
-                f"Free {size(space.needed_bytes - space.free_bytes)} or more on that file system",
+                f"Free {size(needed - space.free_bytes)} or more on that file system",
             )
         else:
             yield passed("DiskSpace", f"{space.purpose}: {needs}")

@@ -83,6 +83,8 @@ class Container:
     """ID of the one of them whose network it is in."""
     dependencies: tuple[str, ...] = ()
     """IDs of all containers that must run before it: the joined ones, and those it requires."""
+    checkpointed: bool = False
+    """Whether Podman knows that a checkpoint has stopped it; forgotten at the next boot."""
     restart_policy: RestartPolicy = RestartPolicy("no")
     unit: str = ""
     """The systemd unit, a Quadlet's also, that runs it."""
@@ -123,7 +125,9 @@ class Host:
     graph_root: Path
     storage_driver: str
     copy_dir: Path = Path("/var/tmp")
-    """Where Podman makes its exports."""
+    """Where Podman makes its exports, and puts archives that are sent to it."""
+    cpu_features: frozenset[str] = frozenset()
+    """The instructions that programs may use; empty where they are not known."""
 
     @property
     def runtime_supports_criu(self) -> bool:
@@ -179,6 +183,8 @@ class Space:
     path: Path
     free_bytes: int
     needed_bytes: int
+    device: int = 0
+    """Tells file systems apart; 0 is not told."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,10 @@ class StoredCheckpoint:
     """Whether its processes held file locks."""
     connections: bool = False
     """Whether its processes had established TCP connections."""
+    logged: bool = False
+    """Whether CRIU's log was kept, or Podman did not come to remove it."""
+    since_boot: bool = False
+    """Whether it was taken since the host booted, and Podman's word of it still counts."""
     left_running: bool = False
     """Whether the log, where it was kept, says that the processes went on after the dump."""
 

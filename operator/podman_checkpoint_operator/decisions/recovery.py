@@ -72,11 +72,15 @@ def is_stale(stored: StoredCheckpoint, container: Container) -> bool:
 
     Podman would restore it without a word: old memory over newer files. The container was then
     started afresh, or stopped, after the dump; Podman itself notes the end of a container that it
-    checkpoints a moment after the images are complete.
+    checkpoints a moment after the images are complete. CRIU's log tells whether the processes were
+    left running. Where it is gone, Podman has seen the end of the dump, and knows until the next
+    boot whether the container stopped by it.
     """
+    unknown_to_podman = stored.since_boot and not stored.logged and not container.checkpointed
     latest_end = stored.taken_at + timedelta(seconds=30)
     return (
         stored.left_running
+        or unknown_to_podman
         or container.started_at > stored.taken_at
         or container.finished_at > latest_end
     )

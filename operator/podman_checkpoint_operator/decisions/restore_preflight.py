@@ -10,8 +10,10 @@ from typing import Final
 
 from ..api.reasons import Cause
 from ..criu.configuration import version
+from .archive_preflight import Saved
+from .checkpoint_preflight import cannot_save_sockets
 from .facts import Container, Host, State, StoredCheckpoint, Target
-from .preflight import Check, failed, listed, passed
+from .preflight import Check, failed, listed, passed, warned
 from .recovery import is_stale
 
 _TCP_CLOSE_IN_PODMAN: Final = (5, 7)
@@ -28,18 +30,6 @@ class Interval:
     end: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class Saved:
-    """What an archive says of its container, as far as the checks depend on it."""
-
-    container_name: str
-    container_id: str
-    image_name: str
-    image_id: str
-    runtime: str
-    architecture: str
-
-
 def option_checks(host: Host, *, tcp_close: bool, runtime: str) -> Iterator[Check]:
     """Checks that Podman and the container's runtime know the options.
 
@@ -54,6 +44,16 @@ def option_checks(host: Host, *, tcp_close: bool, runtime: str) -> Iterator[Chec
             "Remove spec.tcpClose, and set spec.tcpEstablished: true if the checkpoint holds"
             " connections",
         )
+    else:
+        yield passed("Options", f"known to Podman {host.podman_version}")
+    if host.rootless:
+        yield failed(
+            "Rootful",
+            "this Podman runs rootless; CRIU needs root",
+            Cause.ROOTLESS,
+            "Point the agent at the rootful socket: PODMAN_CHECKPOINT_PODMAN_URL",
+        )
+    seen = f"CRIU {host.criu_version} on kernel {host.kernel_version}"
     if not host.criu_version:
         yield failed(
             "CRIU",
@@ -61,8 +61,14 @@ def option_checks(host: Host, *, tcp_close: bool, runtime: str) -> Iterator[Chec
             Cause.RUNTIME_WITHOUT_CRIU,
             "Install criu, not older than the one that made the checkpoint",
         )
+    elif cannot_save_sockets(host):
+        yield warned(
+            "CRIU",
+            f"{seen} cannot save IP sockets",
+            "Install CRIU 4.2 or newer before the container is checkpointed again",
+        )
     else:
-        yield passed("CRIU", f"CRIU {host.criu_version} on kernel {host.kernel_version}")
+        yield passed("CRIU", seen)
 
 
 def _lacking_for_tcp_close(host: Host, runtime: str) -> str:
@@ -154,26 +160,6 @@ def connection_checks(*, saved: bool, wanted: bool) -> Iterator[Check]:
         yield passed("TCPConnections", "in the checkpoint" if saved else "none in the checkpoint")
 
 
-def archive_checks(saved: Saved, host: Host) -> Iterator[Check]:
-    """Checks that the host can run what the archive holds."""
-    if saved.architecture and saved.architecture != host.architecture:
-        yield failed(
-            "Architecture",
-            f"the archive is of {saved.architecture}, this host is {host.architecture}",
-            Cause.ARCHITECTURE_MISMATCH,
-            "Restore it on a host of the same architecture",
-        )
-    if saved.runtime and saved.runtime != host.runtime:
-        yield failed(
-            "Runtime",
-            f"the archive was made with {saved.runtime}, this host's runtime is {host.runtime}",
-            Cause.RUNTIME_MISMATCH,
-            f'Set runtime = "{saved.runtime}" in the host\'s containers.conf and restart Podman',
-        )
-    else:
-        yield passed("Runtime", saved.runtime)
-
-
 def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iterator[Check]:
     """Checks that what the container needs is there, and that what it will take is free."""
     yield from _image_checks(saved, target)
@@ -184,6 +170,8 @@ def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iter
             Cause.NETWORK_MISSING,
             f"Create it: podman network create {target.missing_networks[0]}",
         )
+    else:
+        yield passed("Networks", "on this host")
     if target.existing_volumes and not ignore_volumes:
         yield failed(
             "Volumes",
@@ -191,6 +179,8 @@ def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iter
             Cause.VOLUME_IN_USE,
             "Set spec.ignoreVolumes: true to use them as they are, or remove them",
         )
+    else:
+        yield passed("Volumes", "none in the way")
     yield from mount_source_checks(target.missing_mount_sources, target.symlinked_mount_sources)
     if target.busy_ports:
         yield failed(
@@ -200,6 +190,8 @@ def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iter
             "Set spec.publishPorts to free ports, or stop what listens there; after a failed"
             " restore it may be the Podman service itself: systemctl restart podman.service",
         )
+    else:
+        yield passed("Ports", "free on this host")
 
 
 def mount_source_checks(missing: Sequence[Path], symlinked: Sequence[Path]) -> Iterator[Check]:
@@ -218,6 +210,8 @@ def mount_source_checks(missing: Sequence[Path], symlinked: Sequence[Path]) -> I
             Cause.SYMLINKED_MOUNT_SOURCE,
             "Put the directory or file itself at this path",
         )
+    if not missing and not symlinked:
+        yield passed("MountSources", "all there")
 
 
 def conflict_checks(target: Target, *, name: str) -> Iterator[Check]:

@@ -10,6 +10,7 @@ from typing import Any
 from ..api.checkpoint import CheckpointStatus
 from ..api.common import ConditionStatus
 from ..api.reasons import Cause, ConditionType
+from .archive_preflight import Claim
 from .failures import OperationFailed
 from .restore_preflight import Interval
 
@@ -30,6 +31,7 @@ class ArchivedState:
 
     uri: str
     digest: str
+    claim: Claim
 
 
 State = LocalState | ArchivedState
@@ -72,7 +74,13 @@ def state_of_checkpoint(
     if in_place and status.container:
         return LocalState(status.container.id, _interval(status))
     if status.archive is not None:
-        return ArchivedState(status.archive.uri, status.archive.digest)
+        claim = Claim(
+            namespace=str(checkpoint["metadata"]["namespace"]),
+            checkpoint=name,
+            uid=str(checkpoint["metadata"]["uid"]),
+            container_id=status.container.id if status.container else "",
+        )
+        return ArchivedState(status.archive.uri, status.archive.digest, claim)
     host = str(checkpoint["spec"]["nodeName"])
     if host == node_name and status.container:
         return LocalState(status.container.id, _interval(status))

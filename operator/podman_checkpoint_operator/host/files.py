@@ -71,10 +71,10 @@ def tree_bytes(path: Path) -> int:
     return total
 
 
-def free_bytes(path: Path) -> int:
-    """Return what can still be written at a path, which need not exist yet."""
+def room(path: Path) -> tuple[int, int]:
+    """Return the bytes that can be written at a path, which need not exist yet, and its device."""
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
-    return shutil.disk_usage(existing).free
+    return shutil.disk_usage(existing).free, existing.stat().st_dev
 
 
 def remove_tree(path: Path) -> None:

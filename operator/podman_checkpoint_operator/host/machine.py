@@ -35,6 +35,7 @@ _CHECKPOINT_FILES: Final = (
     "network.status",
     "devshm-checkpoint.tar",
 )
+_PODMAN_ALIVE: Final = Path("/run/libpod/alive")
 _PODMAN_RESTART: Final = "podman-restart.service"
 _EXPORT_LEFTOVERS: Final = ("rootfs-diff.tar", "deleted.files")
 
@@ -149,6 +150,8 @@ class LocalMachine:
             taken_at=taken_at,
             file_locks=(images / "filelocks.img").exists(),
             connections=any(images.glob("tcp-stream-*.img")),
+            logged=log is not None,
+            since_boot=taken_at >= self._podman_booted_at(),
             left_running=log is not None and criu_log.left_running(log),
         )
 
@@ -166,6 +169,12 @@ class LocalMachine:
             return asdict(decode_dump((self._seen(bundle) / "stats-dump").read_bytes()))
         except (OSError, ValueError):
             return {}
+
+    def _podman_booted_at(self) -> datetime:
+        """When Podman was first used since the host booted, and forgot what had been running."""
+        with suppress(OSError):
+            return datetime.fromtimestamp(self._seen(_PODMAN_ALIVE).stat().st_mtime, UTC)
+        return datetime.max.replace(tzinfo=UTC)
 
     def clear_export_leftovers(self, bundle: Path) -> None:
         """Remove what an export left in the bundle; Podman would apply it at the next restore."""
@@ -193,7 +202,8 @@ class LocalMachine:
 
     def space(self, purpose: str, path: Path, *, needed_bytes: int) -> Space:
         """Return the room at a path."""
-        return Space(purpose, path, files.free_bytes(self._seen(path)), needed_bytes)
+        free_bytes, device = files.room(self._seen(path))
+        return Space(purpose, path, free_bytes, needed_bytes, device)
 
     def tree_bytes(self, path: Path) -> int:
         """Return what a tree occupies on disk."""

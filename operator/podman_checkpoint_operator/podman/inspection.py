@@ -53,6 +53,7 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         pod=data.get("Pod") or "",
         annotations=dict(config.get("Annotations") or {}),
         exec_sessions=tuple(data.get("ExecIDs") or ()),
+        checkpointed=bool(state.get("Checkpointed")),
         restart_policy=_restart_policy(host_config.get("RestartPolicy") or {}),
         unit=(config.get("Labels") or {}).get(_UNIT_LABEL, ""),
         health_check=_is_checked(config.get("Healthcheck") or {}),

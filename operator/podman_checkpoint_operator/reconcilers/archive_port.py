@@ -66,8 +66,12 @@ class Manifest:
     pod: str
     shared_namespaces: tuple[str, ...]
     """Those of its pod's infra container that it was in."""
+    plain_bytes: int = 0
+    """Of the archive when it is not compressed, as Podman gets it."""
     architecture: str = ""
     """Empty where the archive does not tell."""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """What :attr:`Contents.origin` was; empty for archives that Podman has made."""
     file_locks: bool = False
     """Whether its processes held file locks."""
     connections: bool = False

@@ -274,7 +274,8 @@ class _Course:
             self._operation.succeed(Reason.CHECKPOINTED, message)
 
     def _contents(self, container: Container) -> Contents:
-        host = self._operation.status.get("host") or {}
+        features = sorted(self._machine.known_host().cpu_features)
+        host = {**(self._operation.status.get("host") or {}), "cpuFeatures": " ".join(features)}
         return contents_of(container, self._spec, self._operation.resource, host)
 
     def _archive_name(self) -> str:

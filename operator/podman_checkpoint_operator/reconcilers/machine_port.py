@@ -26,6 +26,9 @@ class Machine(Protocol):
     def host(self) -> Host:
         """Return the versions and abilities of the host."""
 
+    def known_host(self) -> Host:
+        """Return what :meth:`host` said last, or says now."""
+
     def boot_id(self) -> str:
         """Return what changes with every boot."""
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, Reason
 from ..api.restore import RestoreSpec
+from ..decisions.archive_preflight import Claim
 from ..decisions.failures import OperationFailed
 from ..decisions.source import ArchivedState, LocalState, NotYet, State, state_of_checkpoint
 from .archive_port import Archives
@@ -124,7 +125,8 @@ class RestoreReconciler:
         if source.container_ref is not None:
             return LocalState(reference=source.container_ref.key)
         if source.archive is not None:
-            return ArchivedState(uri=source.archive.uri, digest=source.archive.digest)
+            claim = Claim(namespace=operation.resource.namespace)
+            return ArchivedState(source.archive.uri, source.archive.digest, claim)
         if source.checkpoint_ref is None:
             raise OperationFailed(Cause.INVALID_SPEC, "spec.source is empty", "Set spec.source")
         return self._of_checkpoint(operation, spec, source.checkpoint_ref.name)

@@ -17,6 +17,8 @@ from ..criu.log import Phase
 from ..decisions import network_preflight as network
 from ..decisions import pod_preflight
 from ..decisions import restore_preflight as preflight
+from ..decisions.archive_preflight import archive_checks, origin_check
+from ..decisions.checkpoint_preflight import space_checks
 from ..decisions.facts import Container, State, Target
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.option_preflight import volume_checks
@@ -96,7 +98,7 @@ class ArchiveRestore:
         name = self._spec.name or manifest.container_name
         if self._adopted(manifest, name):
             return True
-        volumes = self._look(manifest, name)
+        volumes = self._look(state, manifest, name)
         operation.pause_point()
         self._replacement.make_room(
             name=name, container_id="" if self._spec.name else manifest.container_id
@@ -120,7 +122,7 @@ class ArchiveRestore:
         self._operation.succeed(Reason.ADOPTED, f"Container {existing.name} was running already")
         return True
 
-    def _look(self, manifest: Manifest, name: str) -> list[str]:
+    def _look(self, state: ArchivedState, manifest: Manifest, name: str) -> list[str]:
         """Stop at what stands in the way; return the volumes that the restore will make."""
         operation = self._operation
         operation.progress(Reason.PREFLIGHT, f"Looking for what container {name} needs")
@@ -131,7 +133,8 @@ class ArchiveRestore:
             *preflight.option_checks(
                 host, tcp_close=self._spec.tcp_close, runtime=description.runtime
             ),
-            *preflight.archive_checks(description, host),
+            origin_check(description, state.claim),
+            *archive_checks(description, host),
             *pod_preflight.restore_checks(
                 manifest.container_name,
                 in_pod=bool(manifest.pod),
@@ -162,6 +165,13 @@ class ArchiveRestore:
             description, target, ignore_volumes=self._spec.ignore_volumes
         )
         checks += self._network_checks(manifest, target)
+        checks += space_checks(
+            self._machine.space(purpose, path, needed_bytes=manifest.plain_bytes)
+            for purpose, path in (
+                ("Podman's copy of the archive", host.copy_dir),
+                ("the unpacked archive", host.graph_root),
+            )
+        )
         operation.check(checks)
         return sorted(set(manifest.volumes) - set(target.existing_volumes))
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ..api.restore import RestoreSpec, published
+from ..decisions.archive_preflight import Origin, Saved
 from ..decisions.facts import Container, State, Target
-from ..decisions.restore_preflight import Saved
 from .archive_port import Manifest
 from .journal import Step
 from .machine_port import Machine
@@ -24,6 +24,7 @@ def saved(manifest: Manifest) -> Saved:
         image_id=manifest.image_id,
         runtime=manifest.runtime,
         architecture=manifest.architecture,
+        origin=Origin.read(manifest.origin),
     )
 
 

@@ -212,3 +212,12 @@ def test_a_container_that_is_removed_on_exit_can_be_archived_live() -> None:
     checks = list(container_checks(replace(CONTAINER, auto_remove=True), LIVE))
     assert not causes(checks)
     assert warnings(checks) == ["RemovedOnExit"]
+
+
+def test_what_shares_a_file_system_is_added_up() -> None:
+    def space(device: int) -> Space:
+        return Space("images", Path("/"), free_bytes=3 << 20, needed_bytes=2 << 20, device=device)
+
+    assert [check.result for check in space_checks([space(1), space(1)])] == ["Pass", "Fail"]
+    assert [check.result for check in space_checks([space(1), space(2)])] == ["Pass", "Pass"]
+    assert [check.result for check in space_checks([space(0), space(0)])] == ["Pass", "Pass"]

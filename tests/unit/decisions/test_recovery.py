@@ -138,3 +138,13 @@ def test_reads_the_journals_seconds_as_a_time_in_utc() -> None:
     assert began(DUMP.timestamp()) == DUMP
     assert isinstance(began(0), datetime)
     assert began(0).utcoffset() == timedelta(0)
+
+
+def test_without_a_log_podman_knows_until_the_next_boot_whether_the_dump_stopped_it() -> None:
+    """A dump by hand that left the container running, and a stop right after it."""
+    stored = replace(COMPLETE, since_boot=True)
+    assert is_stale(stored, STOPPED)
+    assert not is_stale(stored, replace(STOPPED, checkpointed=True))
+    assert not is_stale(replace(stored, since_boot=False), STOPPED)
+    # Podman that was killed in a dump does not know of it, and has left the log.
+    assert not is_stale(replace(stored, logged=True), STOPPED)

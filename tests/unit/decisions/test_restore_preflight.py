@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 
 from podman_checkpoint_operator.api.reasons import Cause
+from podman_checkpoint_operator.decisions.archive_preflight import (
+    Claim,
+    Origin,
+    Saved,
+    archive_checks,
+    origin_check,
+)
 from podman_checkpoint_operator.decisions.facts import State, StoredCheckpoint, Target
 from podman_checkpoint_operator.decisions.preflight import Check
 from podman_checkpoint_operator.decisions.restore_preflight import (
     Interval,
-    Saved,
-    archive_checks,
     conflict_checks,
     connection_checks,
     file_lock_checks,
@@ -194,3 +199,83 @@ def test_name_and_id_must_be_free() -> None:
     # The container itself has both; one failure, with the remedy that fits it, is enough.
     itself = Target(container_by_name=CONTAINER, container_by_id=CONTAINER)
     assert causes(conflict_checks(itself, name="db")) == [Cause.ID_IN_USE]
+
+
+MADE = Origin(
+    namespace="team-a",
+    name="saved",
+    uid="uid-1",
+    criu_version="4.1",
+    cpu_features=frozenset({"avx", "avx2", "sse4_2"}),
+)
+OURS = replace(SAVED, origin=MADE)
+CLAIMED = Claim("team-a", "saved", "uid-1", CONTAINER_ID)
+
+
+def test_an_archive_is_of_its_checkpoint() -> None:
+    check = origin_check(OURS, CLAIMED)
+    assert check.result == "Pass"
+    assert "team-a/saved" in check.message
+    assert origin_check(OURS, Claim("team-a")).result == "Pass"
+
+
+@pytest.mark.parametrize(
+    ("saved", "claim"),
+    [
+        (replace(OURS, origin=replace(MADE, uid="uid-2")), CLAIMED),
+        (replace(OURS, container_id="f" * 64), CLAIMED),
+        (replace(OURS, origin=Origin()), CLAIMED),
+        (OURS, replace(CLAIMED, uid="uid-2")),
+    ],
+    ids=["other checkpoint", "other container", "made by Podman", "checkpoint made anew"],
+)
+def test_another_archive_in_its_place_is_refused(saved: Saved, claim: Claim) -> None:
+    check = origin_check(saved, claim)
+    assert (check.result, check.cause) == ("Fail", Cause.ARCHIVE_SWAPPED)
+
+
+def test_an_archive_of_another_namespace_is_refused_one_of_podmans_own_is_of_none() -> None:
+    check = origin_check(OURS, Claim("team-b"))
+    assert (check.result, check.cause) == ("Fail", Cause.ARCHIVE_OF_OTHER_NAMESPACE)
+    assert "namespace team-a" in check.remedy
+    podmans = origin_check(SAVED, Claim("team-b"))
+    assert podmans.result == "Pass"
+    assert "Podman itself" in podmans.message
+
+
+@pytest.mark.parametrize(
+    ("features", "missing"),
+    [
+        ({"avx", "avx2", "sse4_2", "avx512f"}, ""),
+        ({"avx", "sse4_2"}, "avx2"),
+        (set(), ""),
+    ],
+)
+def test_the_cpu_must_have_what_programs_may_have_found(features: set[str], missing: str) -> None:
+    host = replace(HOST, cpu_features=frozenset(features))
+    (check,) = (each for each in archive_checks(OURS, host) if each.name == "CPU")
+    assert check.result == ("Fail" if missing else "Pass")
+    assert check.cause is (Cause.CPU_MISMATCH if missing else Cause.UNKNOWN)
+    assert missing in check.message
+
+
+@pytest.mark.parametrize(
+    ("here", "result"), [("4.0", "Warn"), ("4.1.1", None), ("4.2", None), ("5.0", None)]
+)
+def test_an_older_criu_may_not_read_it(here: str, result: str | None) -> None:
+    host = replace(HOST, criu_version=here)
+    found = [check.result for check in archive_checks(OURS, host) if check.name == "CRIU"]
+    assert found == ([result] if result else [])
+
+
+def test_what_an_archive_notes_is_read_back_and_may_be_missing() -> None:
+    noted = {
+        "namespace": "team-a",
+        "name": "saved",
+        "uid": "uid-1",
+        "criuVersion": "4.1",
+        "cpuFeatures": "avx avx2 sse4_2",
+        "nodeName": "host-a",
+    }
+    assert Origin.read(noted) == MADE
+    assert Origin.read({}) == Origin()

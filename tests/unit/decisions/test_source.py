@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.reasons import Cause
+from podman_checkpoint_operator.decisions.archive_preflight import Claim
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.decisions.source import (
     ArchivedState,
@@ -20,6 +21,7 @@ from podman_checkpoint_operator.decisions.source import (
 
 DIGEST = "sha256:" + "0" * 64
 URI = "file:///archives/default/cp.tar.zst"
+CLAIM = Claim(namespace="default", checkpoint="cp", uid="uid-1", container_id="abc")
 NOW = "2026-03-01T12:00:00Z"
 
 
@@ -47,7 +49,8 @@ def checkpoint(*, node: str = "host-a", archive: bool = False, ready: str = "Tru
             "sizeBytes": 1,
             "compression": "zstd",
         }
-    return {"spec": {"nodeName": node}, "status": status}
+    metadata = {"namespace": "default", "name": "cp", "uid": "uid-1"}
+    return {"metadata": metadata, "spec": {"nodeName": node}, "status": status}
 
 
 def decide(found: Any, *, in_place: bool = False) -> Any:
@@ -78,7 +81,7 @@ def test_what_failed_never_comes_and_its_cause_is_named() -> None:
 
 def test_an_archive_serves_every_host() -> None:
     for node in ("host-a", "host-b"):
-        assert decide(checkpoint(node=node, archive=True)) == ArchivedState(URI, DIGEST)
+        assert decide(checkpoint(node=node, archive=True)) == ArchivedState(URI, DIGEST, CLAIM)
 
 
 def test_without_an_archive_the_state_is_on_the_host_of_the_checkpoint() -> None:

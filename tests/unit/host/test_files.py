@@ -59,7 +59,9 @@ def test_a_tree_counts_with_what_it_occupies(tmp_path: Path) -> None:
 
 
 def test_room_is_known_also_where_nothing_is_yet(tmp_path: Path) -> None:
-    assert files.free_bytes(tmp_path / "not/yet") > 0
+    free, device = files.room(tmp_path / "not/yet")
+    assert free > 0
+    assert device == tmp_path.stat().st_dev
 
 
 def test_removing_takes_trees_and_files_and_what_is_not_there(tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""The names of all preflight checks; documented in docs/preflight.md.
+
+A check is in ``status.preflight`` with Pass, Warn or Fail, what was seen, and what to do.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class CheckName(StrEnum):
+    """What is looked at before a container or a target is touched: ``status.preflight.check``."""
+
+    # Before a checkpoint
+    RUNNING = "Running"
+    """The container runs: neither stopped nor paused."""
+    REMOVED_ON_EXIT = "RemovedOnExit"
+    """The container was started with `--rm`: Podman would remove it, and the checkpoint with it,
+    when it stops."""
+    USER_NAMESPACE = "UserNamespace"
+    """A user namespace of the container's own; it would be saved and could not be restored."""
+    INFRA = "Infra"
+    """The container is not the infra container of a pod."""
+    EXEC_SESSIONS = "ExecSessions"
+    """`podman exec` sessions, which are no part of a checkpoint."""
+    HEALTH_CHECK = "HealthCheck"
+    """A health check: its runs are sessions too, and Podman does not begin them again after a
+    restore."""
+    UNIX_SOCKETS = "UnixSockets"
+    """Connections over UNIX sockets with one end outside the container, or in a session. CRIU must
+    save both ends. A session that is connected is given three seconds to end by itself."""
+    INIT = "Init"
+    """The init program of `--init` is a symbolic link on this host (Debian's catatonit, unless
+    `init_path` names its target); the container would be saved and could not be restored."""
+    OVERLAY_MOUNTS = "OverlayMounts"
+    """Mounts that Podman assembles at each start (`--mount type=image`, `:O`); no restore
+    assembles them."""
+    BIND_MOUNTS = "BindMounts"
+    """The content of bind mounts, which is on the host and not in the archive."""
+    FREEZER = "Freezer"
+    """A container that runs on is held still through cgroup v2."""
+    STORAGE_DRIVER = "StorageDriver"
+    """The file system of the container can be captured for an archive."""
+    RESTART_POLICY = "RestartPolicy"
+    """`podman-restart.service` would start the container afresh after a reboot. The policy is
+    suspended from the dump until the container runs again, where Podman can change it (5.1)."""
+    # Before a restore
+    NOT_RUNNING = "NotRunning"
+    """The container to be restored in place does not run."""
+    STORED_CHECKPOINT = "StoredCheckpoint"
+    """Its state on the host is complete, of the checkpoint that is asked for, and not older than
+    the container's last start or stop."""
+    ORIGIN = "Origin"
+    """The archive is of the checkpoint that is asked for, and of this namespace."""
+    ARCHITECTURE = "Architecture"
+    """The archive is of the host's CPU architecture."""
+    CPU = "CPU"
+    """The host's CPU has the instructions that programs may have found where they were saved."""
+    OPTIONS = "Options"
+    """This Podman knows the options of the spec, and they fit the container."""
+    POD = "Pod"
+    """The pod that the container belongs to, or is to go into, is there and shares what it
+    needs."""
+    POD_NETWORK = "PodNetwork"
+    """A pod has its own addresses and ports; the container's are not taken along."""
+    DEPENDENCIES = "Dependencies"
+    """The containers that must run before this one do."""
+    CONTAINER_ID = "ContainerID"
+    """No container of the host has the ID."""
+    CONTAINER_NAME = "ContainerName"
+    """No container of the host has the name."""
+    IMAGE = "Image"
+    """The container's image is on the host, by name and ID."""
+    NETWORKS = "Networks"
+    """The container's networks are on the host."""
+    ADDRESSES = "Addresses"
+    """The container's addresses are free on the host."""
+    PORTS = "Ports"
+    """The ports that the container publishes are free on the host."""
+    VOLUMES = "Volumes"
+    """The container's named volumes are not on the host yet, or are to be used as they are."""
+    # Before both
+    ROOTFUL = "Rootful"
+    """Podman runs as root; CRIU cannot do without."""
+    CRIU = "CRIU"
+    """CRIU is there, and fits the host's kernel, what the container holds, and the CRIU that made
+    the archive."""
+    RUNTIME = "Runtime"
+    """The OCI runtime can checkpoint; before a restore, it is the one that made the archive."""
+    MOUNT_SOURCES = "MountSources"
+    """Sources of mounts exist and are no symbolic links: CRIU cannot restore those."""
+    TCP_CONNECTIONS = "TCPConnections"
+    """Established TCP connections need `tcpEstablished` on both sides."""
+    FILE_LOCKS = "FileLocks"
+    """File locks need `fileLocks` on both sides."""
+    SYSTEMD_UNIT = "SystemdUnit"
+    """A systemd unit (a Quadlet is one) that runs the container, and would start it afresh or
+    remove it while its state waits on the host."""
+    DISK_SPACE = "DiskSpace"
+    """Room for CRIU's images (memory, tmpfs, deleted files), captured files and the archive;
+    before a restore, for the unpacked archive."""

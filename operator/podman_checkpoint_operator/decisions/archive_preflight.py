@@ -1,0 +1,136 @@
+"""Whether an archive is the one that is asked for, and whether this host can run what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..api.reasons import Cause
+from ..criu.configuration import version
+from .facts import Host
+from .preflight import Check, failed, listed, passed, warned
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an archive was made, as the agent that wrote it has noted in it."""
+
+    namespace: str = ""
+    """Of the ContainerCheckpoint; empty for archives that Podman has made."""
+    name: str = ""
+    uid: str = ""
+    criu_version: str = ""
+    cpu_features: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, noted: Mapping[str, str]) -> Origin:
+        """Read what an archive says of itself; what is missing is empty."""
+        return cls(
+            namespace=noted.get("namespace", ""),
+            name=noted.get("name", ""),
+            uid=noted.get("uid", ""),
+            criu_version=noted.get("criuVersion", ""),
+            cpu_features=frozenset(noted.get("cpuFeatures", "").split()),
+        )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the resources say of an archive that is to be restored."""
+
+    namespace: str
+    """Of the ContainerRestore, and of its ContainerCheckpoint."""
+    checkpoint: str = ""
+    """The ContainerCheckpoint; empty where the archive itself is named."""
+    uid: str = ""
+    container_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """What an archive says of its container, as far as the checks depend on it."""
+
+    container_name: str
+    container_id: str
+    image_name: str
+    image_id: str
+    runtime: str
+    architecture: str
+    origin: Origin = field(default_factory=Origin)
+
+
+def origin_check(saved: Saved, claim: Claim) -> Check:
+    """Check that the archive is of the checkpoint that is asked for, and of this namespace.
+
+    A digest binds a resource to bytes. Who may write a status, or the store, could put the bytes of
+    another container there with their own digest; and who may create a restore in one namespace
+    must not get at the containers of others.
+    """
+    origin = saved.origin
+    made_by = (
+        f"ContainerCheckpoint {origin.namespace}/{origin.name}" if origin.name else "Podman itself"
+    )
+    seen = f"the archive is of container {saved.container_name}, made by {made_by}"
+    if claim.checkpoint and (origin.uid, saved.container_id) != (claim.uid, claim.container_id):
+        return failed(
+            "Origin",
+            f"{seen}, and not what ContainerCheckpoint {claim.checkpoint} has stored",
+            Cause.ARCHIVE_SWAPPED,
+            "Put the checkpoint's own archive back; to restore this one, name it in"
+            " spec.source.archive with its digest",
+        )
+    if origin.namespace and origin.namespace != claim.namespace:
+        return failed(
+            "Origin",
+            f"{seen}; this is namespace {claim.namespace}",
+            Cause.ARCHIVE_OF_OTHER_NAMESPACE,
+            f"Create the ContainerRestore in namespace {origin.namespace}",
+        )
+    return passed("Origin", seen)
+
+
+def archive_checks(saved: Saved, host: Host) -> Iterator[Check]:
+    """Checks that the host can run what the archive holds."""
+    if saved.architecture and saved.architecture != host.architecture:
+        yield failed(
+            "Architecture",
+            f"the archive is of {saved.architecture}, this host is {host.architecture}",
+            Cause.ARCHITECTURE_MISMATCH,
+            "Restore it on a host of the same architecture",
+        )
+        return
+    yield passed("Architecture", saved.architecture or "the archive does not tell")
+    yield _cpu_check(saved, host)
+    if saved.runtime and saved.runtime != host.runtime:
+        yield failed(
+            "Runtime",
+            f"the archive was made with {saved.runtime}, this host's runtime is {host.runtime}",
+            Cause.RUNTIME_MISMATCH,
+            f'Set runtime = "{saved.runtime}" in the host\'s containers.conf and restart Podman',
+        )
+    else:
+        yield passed("Runtime", saved.runtime)
+    made_by, here = saved.origin.criu_version, host.criu_version
+    if version(here)[:2] < version(made_by)[:2]:
+        yield warned(
+            "CRIU",
+            f"the archive was made by CRIU {made_by}; this host has CRIU {here}, which may not be"
+            " able to read it",
+            f"If the restore fails, install CRIU {made_by} or newer",
+        )
+
+
+def _cpu_check(saved: Saved, host: Host) -> Check:
+    needed = saved.origin.cpu_features
+    if not needed or not host.cpu_features:
+        return passed("CPU", "not compared: the archive does not tell")
+    missing = sorted(needed - host.cpu_features)
+    if missing:
+        return failed(
+            "CPU",
+            f"this host's CPU lacks {listed(missing, most=8)}, which the container's programs may"
+            " have found and use",
+            Cause.CPU_MISMATCH,
+            "Restore it on a host whose CPU has these, the same or a newer model",
+        )
+    return passed("CPU", f"has all {len(needed)} instruction sets of the other host")
