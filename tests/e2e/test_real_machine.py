@@ -3,16 +3,21 @@
 Checked on ``host-v``: the freeze window with crun's inner cgroup; that the guard thaws although
 systemd ends everything of a killed agent's unit; the ghost limit in the file that this crun reads;
 and the article's order of steps, live archives and an export by hand before the reboot, which rolls
-files back where its leftovers are not removed. PostgreSQL does the same in ``make demo-reboot``.
+files back where its leftovers are not removed; and that neither podman-restart.service nor a
+container's own unit starts it while it waits for its restore. PostgreSQL does the same in
+``make demo-reboot``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.e2e.explained import require_failed
 from tests.e2e.support import Bench, Container, clear_host, make_namespace, remove_namespace
+from tests.e2e.test_cold_start import policy
 from tests.lab import lifecycle
 from tests.lab.vm import VirtualHost
 from tests.lab.waiting import wait_until
@@ -144,6 +149,45 @@ def test_a_container_is_thawed_when_systemd_ends_the_killed_agents_unit(
     assert left == ""
 
 
+UNIT: Final = """\
+[Service]
+Type=forking
+PIDFile=/run/containers/storage/overlay-containers/{id}/userdata/conmon.pid
+Restart=always
+ExecStart=/usr/bin/podman start {name}
+ExecStop=/usr/bin/podman stop --ignore --time=0 {name}
+"""
+"""What podman generate systemd makes, as far as it matters here."""
+
+
+def test_a_unit_does_not_start_its_container_while_it_is_masked(
+    machine: VirtualHost, work: Bench
+) -> None:
+    unit = f"{work.prefix}.service"
+    container = work.count(machine, f"--label=PODMAN_SYSTEMD_UNIT={unit}")
+    machine.exec("podman", "stop", "--time=0", container.name)
+    # Where generators put them: a file in /etc could not be masked.
+    machine.exec("mkdir", "-p", "/run/systemd/system")
+    text = UNIT.format(id=container.id, name=container.name)
+    machine.exec("sh", "-c", f"cat >/run/systemd/system/{unit}", stdin=text)
+    machine.exec("systemctl", "daemon-reload")
+    machine.exec("systemctl", "start", unit)
+    require_failed(
+        work.checkpoint(container, "refused"), "ColdStart", evidence=unit, remedy="systemctl mask"
+    )
+    assert container.state == "running"
+    machine.exec("systemctl", "mask", unit)
+    machine.exec("systemctl", "daemon-reload")
+    saved = work.checkpoint(container, "masked")
+    saved.wait_ready()
+    machine.exec("systemctl", "start", unit, check=False)
+    assert container.state == "exited"
+    work.restore(machine, saved).wait_ready()
+    assert container.state == "running"
+    machine.exec("rm", f"/etc/systemd/system/{unit}", f"/run/systemd/system/{unit}")
+    machine.exec("systemctl", "daemon-reload")
+
+
 def test_archives_and_an_export_then_a_reboot_into_the_other_kernel(
     machine: VirtualHost, work: Bench
 ) -> None:
@@ -157,7 +201,19 @@ def test_archives_and_an_export_then_a_reboot_into_the_other_kernel(
     saved = work.checkpoint(counter, "in-place")
     saved.wait_ready()
     assert counter.state == "exited"
+    other = work.count(machine, "--restart=always", suffix="other")
+    waiting = work.count(machine, "--restart=always", suffix="waiting")
+    waits = work.checkpoint(waiting, "waiting")
+    waits.wait_ready()
+    machine.exec("systemctl", "enable", "podman-restart.service")
     machine.reboot("new" if machine.kernel == "old" else "old")
     assert machine.exec("uname", "-r").stdout.strip() != before
+    started = partial(machine.exec, "systemctl", "is-active", "podman-restart.service", check=False)
+    wait_until(lambda: not started().returncode, "podman-restart.service", timeout=PATIENCE)
+    machine.exec("systemctl", "disable", "podman-restart.service")
+    assert (other.state, waiting.state) == ("running", "exited")
+    work.restore(machine, waits, "waited").wait_ready()
+    waiting.require_counting_on(since=len(waiting.counts()))
+    assert policy(waiting) == "always"
     work.restore(machine, saved).wait_ready()
     counter.require_counting_on(since=len(counter.counts()))
