@@ -44,6 +44,8 @@ class CheckName(StrEnum):
     RESTART_POLICY = "RestartPolicy"
     """`podman-restart.service` would start the container afresh after a reboot. The policy is
     suspended from the dump until the container runs again, where Podman can change it (5.1)."""
+    PRE_COPY = "PreCopy"
+    """The kernel can tell which memory changes while it is copied, for `spec.preCopy`."""
     # Before a restore
     NOT_RUNNING = "NotRunning"
     """The container to be restored in place does not run."""

@@ -80,6 +80,7 @@ def _unit_check(container: Container, starters: Starters, *, stops: bool) -> Che
         f"the container belongs to {container.unit}, which would remove it or start it afresh when"
         " it stops, or after a reboot",
         Cause.COLD_START,
-        f"Run systemctl mask {container.unit} and systemctl daemon-reload first, and unmask it"
-        " when the container may start afresh; or set spec.leaveRunning: true with spec.archive",
+        f"Run systemctl mask {container.unit} and systemctl daemon-reload first (a unit file in"
+        " /etc/systemd/system must be moved away for that), and unmask it when the container may"
+        " start afresh; or set spec.leaveRunning: true with spec.archive",
     )

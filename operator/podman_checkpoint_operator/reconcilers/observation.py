@@ -127,6 +127,8 @@ def _spaces(
 ) -> list[Space]:
     ghosts = sum(ghost.size_bytes for ghost in processes.ghost_files)
     images = processes.memory_bytes + processes.tmpfs_bytes + ghosts + _IMAGE_OVERHEAD
+    # Podman's private /dev/shm, which it packs beside the images.
+    images += machine.tree_bytes(container.bundle / "shm")
     if spec.pre_copy:
         images += processes.memory_bytes
     files = sum(map(machine.tree_bytes, contents.volumes.values()))
