@@ -81,8 +81,9 @@ class Step:
 
     def _again(self, path: bytes, _: bytes) -> None:
         """Delete a directory and make it again."""
-        shutil.rmtree(path)
-        os.mkdir(path)
+        if stat.S_ISDIR(os.lstat(path).st_mode):  # rmtree would open a FIFO, and wait
+            shutil.rmtree(path)
+            os.mkdir(path)
 
     def _deep(self, path: bytes, _: bytes) -> None:
         """Make directories far below a path, with a file at their end."""
@@ -137,6 +138,10 @@ class Step:
         acl = b"".join(struct.pack("<HHi", *entry) for entry in entries)
         value = struct.pack("<I", _ACL_VERSION) + acl
         os.setxattr(path, "system.posix_acl_access", value, follow_symlinks=False)
+
+    def _strip(self, path: bytes, _: bytes) -> None:
+        for name, _value in _attributes(path):
+            os.removexattr(path, name, follow_symlinks=False)
 
     def _remove(self, path: bytes, _: bytes) -> None:
         if stat.S_ISDIR(os.lstat(path).st_mode):

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from .entries import ROOT, Entry, unnested
 from .layers import Node, Stack
-from .rootfs import MADE_BY_PODMAN, Change, deletion, undecodable, undecodable_in_root
+from .rootfs import (
+    MADE_BY_PODMAN,
+    Change,
+    deletion,
+    lost_attributes,
+    undecodable,
+    undecodable_in_root,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +69,8 @@ class _Comparison:
         """Tell whether a directory is the image's one with changes, and these can be expressed."""
         below = [place.path for place in merged.places if place.layer > 0]
         if not image.is_directory or below != [place.path for place in image.places]:
+            return False
+        if lost_attributes(merged.path, image.path):
             return False
         return not any(undecodable(name + b"/" + child) for child in self._deleted(merged, image))
 

@@ -1,13 +1,15 @@
 """What a container changed in its root file system: the input of ``rootfs-diff.tar``.
 
 On import Podman unpacks ``rootfs-diff.tar`` over the image and then removes every path that
-``deleted.files`` lists. Three properties of that are relied on here:
+``deleted.files`` lists. Four properties of that are relied on here:
 
 * An entry that is not a directory replaces whatever is at its path, a whole directory included. So
   an empty placeholder file before a directory of the same name makes that directory start empty:
   the way to express an opaque or renamed directory.
 * Newer Podman follows a symlink that it is told to delete, and deletes the target instead. So a
   deleted symlink is first replaced by a placeholder file.
+* It sets the extended attributes that an entry has, and takes none away from a directory that is
+  there. One that has lost some is therefore written out whole.
 * ``deleted.files`` is JSON and cannot name a path that is not UTF-8. The directory of such a file
   is written out whole instead.
 """
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..api.reasons import Cause
 from ..decisions.failures import OperationFailed
+from . import xattrs
 from .entries import Entry
 
 if TYPE_CHECKING:
@@ -77,6 +80,11 @@ def deletion(name: bytes, image: os.stat_result) -> Iterator[Change]:
     if stat.S_ISLNK(image.st_mode):
         yield Entry(name, None)
     yield Deletion("/" + name.decode())
+
+
+def lost_attributes(now: bytes, image: bytes) -> bool:
+    """Whether a directory has no longer all the extended attributes that the image gives it."""
+    return not xattrs.travelling(xattrs.read(image)).keys() <= xattrs.read(now).keys()
 
 
 def undecodable(name: bytes) -> bool:

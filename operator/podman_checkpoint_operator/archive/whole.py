@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from . import xattrs
 from .entries import ROOT, Entry, below, unnested
-from .rootfs import MADE_BY_PODMAN, Change, deletion, undecodable, undecodable_in_root
+from .rootfs import (
+    MADE_BY_PODMAN,
+    Change,
+    deletion,
+    lost_attributes,
+    undecodable,
+    undecodable_in_root,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +99,8 @@ class _Comparison:
     def _continues(self, name: bytes, before: os.stat_result) -> bool:
         """Tell whether a directory is the image's one with changes that can be expressed."""
         if not stat.S_ISDIR(before.st_mode):
+            return False
+        if lost_attributes(self._now + b"/" + name, self._before + b"/" + name):
             return False
         return not any(undecodable(name + b"/" + child) for child in self._deleted(name + b"/"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 
 from hypothesis import strategies as st
 
@@ -27,7 +28,21 @@ ANY_PATHS: st.SearchStrategy[Names] = st.builds(
     st.lists(st.sampled_from(NAMES), max_size=2),
 )
 
-CONTENTS = [b"", b"x", b"changed", b"\0" * 9000, os.urandom(70_000)]
+
+class _Large(bytes):
+    """Content that nobody wants to read in a report."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes from {self[:4].hex()}>"
+
+
+CONTENTS: list[bytes] = [
+    b"",
+    b"x",
+    b"changed",
+    _Large(9000),
+    _Large(random.Random(0).randbytes(70_000)),
+]
 OWNERS = [0, 999, 2**31] if os.geteuid() == 0 else [os.geteuid()]
 
 
