@@ -33,6 +33,15 @@ PATIENCE = 300.0
 APPEND = "n=0; while :; do echo $n; n=$((n + 1)); done >>/appended"
 """Appends to an open file as fast as it can."""
 
+OWN_GROUPS = """\
+cd /sys/fs/cgroup
+mkdir -p inner/leaf other
+echo $$ >inner/leaf/cgroup.procs
+(echo 0 >other/cgroup.procs; while :; do sleep 1; done) &
+n=0; while :; do echo $n >>/counts; n=$((n + 1)); sleep 0.05; done
+"""
+"""Puts its two processes into cgroups of its own, and counts."""
+
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[VirtualHost]:
@@ -59,6 +68,16 @@ def cgroup(container: Container) -> str:
     pid = container.inspect("{{.State.Pid}}")
     line = container.host.exec("cat", f"/proc/{pid}/cgroup").stdout.strip()
     return f"/sys/fs/cgroup{line.removeprefix('0::')}"
+
+
+def own_groups(container: Container) -> list[str]:
+    """The groups with processes below the one that crun made for the container."""
+    script = (
+        'pid=$(podman inspect -f {{.State.Pid}} "$0"); cd /proc/$pid/root/sys/fs/cgroup;'
+        " grep -lE . $(find . -name cgroup.procs)"
+    )
+    found = container.host.exec("sh", "-c", script, container.name, check=False).stdout.split()
+    return sorted(path.removeprefix(".").removesuffix("/cgroup.procs") for path in found)
 
 
 def is_frozen(host: Host, group: str) -> bool:
@@ -111,6 +130,22 @@ def test_memory_copied_beforehand_restores_in_place_and_from_an_archive(
     counter.require_counting_on(since=len(counter.counts()))
     left = machine.exec("ls", bundle).stdout.split()
     assert not {"checkpoint", "pre-checkpoint"} & set(left)
+
+
+def test_cgroups_that_a_container_made_for_itself_come_back(
+    machine: VirtualHost, work: Bench
+) -> None:
+    """As systemd in a container makes them; the freeze window holds all of them."""
+    container = work.run(machine, "sh", "-c", OWN_GROUPS, options=("--systemd=always",))
+    wait_until(lambda: own_groups(container) == ["/inner/leaf", "/other"], "its groups")
+    saved = work.checkpoint(container, leaveRunning=True, archive={})
+    saved.wait_ready()
+    container.remove()
+
+    work.restore(machine, saved).wait_ready()
+
+    container.require_counting_on(since=1)
+    assert own_groups(container) == ["/inner/leaf", "/other"]
 
 
 def test_the_ghost_limit_is_set_where_this_crun_reads_it(machine: VirtualHost, work: Bench) -> None:
