@@ -63,8 +63,9 @@ class CheckName(StrEnum):
     POD = "Pod"
     """The pod that the container belongs to, or is to go into, is there and shares what it
     needs."""
-    POD_NETWORK = "PodNetwork"
-    """A pod has its own addresses and ports; the container's are not taken along."""
+    SHARED_NETWORK = "SharedNetwork"
+    """Containers that share a network, in a pod or without one: what a checkpoint of one of them
+    does to the others' connections, and that addresses and ports are the owner's."""
     DEPENDENCIES = "Dependencies"
     """The containers that must run before this one do."""
     CONTAINER_ID = "ContainerID"
