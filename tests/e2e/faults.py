@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -12,13 +13,15 @@ from tests.lab.agents import FAULT_VARIABLE
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.e2e.support import Bench, Container
     from tests.lab.inventory import Host
 
 STATE: Final = "/var/lib/podman-checkpoint/state/operations"
 STAGES: Final = "/var/lib/containers/storage/podman-checkpoint"
+
+CRIU: Final = "/usr/sbin/criu"
 
 LEFT_OVERS: Final = f"""\
 ls {STATE} {STAGES} 2>/dev/null | grep -v -e : -e '^$'
@@ -135,3 +138,15 @@ def wait_for_stop(host: Host) -> None:
 def let_go_on(host: Host) -> None:
     """Let an agent go on that was stopped."""
     host.exec("sh", "-c", f'kill -CONT "$(cat {agent_process.PID_FILE})"')
+
+
+@contextmanager
+def criu_replaced(host: Host, script: str) -> Iterator[None]:
+    """Put a script in the place of the host's CRIU, or nothing at all."""
+    host.exec("mv", CRIU, f"{CRIU}.away")
+    try:
+        if script:
+            host.exec("sh", "-c", 'cat >"$0" && chmod 755 "$0"', CRIU, stdin=script)
+        yield
+    finally:
+        host.exec("mv", f"{CRIU}.away", CRIU)

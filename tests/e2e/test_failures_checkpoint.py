@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.explained import require_described, require_failed
+from tests.e2e.faults import criu_replaced
 from tests.e2e.support import CONNECTED, Bench, Container, condition
 from tests.lab import paths
 from tests.lab.waiting import wait_until
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 STAGES = "/var/lib/containers/storage/podman-checkpoint"
-CRIU = "/usr/sbin/criu"
 
 
 def require_untouched(container: Container, since: str) -> None:
@@ -38,18 +38,6 @@ def left_over(host: Host) -> str:
     stages = host.exec("find", STAGES, "-mindepth", "1", check=False).stdout
     partial = host.exec("find", str(paths.ARCHIVES_IN_HOST), "-name", ".*", "-type", "f").stdout
     return stages + partial
-
-
-@contextmanager
-def criu_replaced(host: Host, script: str) -> Iterator[None]:
-    """Put a script in the place of the host's CRIU, or nothing at all."""
-    host.exec("mv", CRIU, f"{CRIU}.away")
-    try:
-        if script:
-            host.exec("sh", "-c", 'cat >"$0" && chmod 755 "$0"', CRIU, stdin=script)
-        yield
-    finally:
-        host.exec("mv", f"{CRIU}.away", CRIU)
 
 
 def test_container_not_found(bench: Bench, host_a: Host) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.e2e.explained import require_failed
-from tests.e2e.test_failures_checkpoint import criu_replaced, left_over
+from tests.e2e.faults import criu_replaced
+from tests.e2e.test_failures_checkpoint import left_over
 from tests.lab import images
 from tests.lab.waiting import wait_until
 

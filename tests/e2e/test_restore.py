@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.faults import criu_replaced
 from tests.e2e.support import condition
 from tests.lab import paths
 from tests.lab.waiting import wait_until
@@ -174,3 +175,15 @@ def answers(address: str, port: int) -> bool:
         return bool(get(address, port))
     except OSError:
         return False
+
+
+def test_in_place_a_restore_that_ends_late_has_ended_well(
+    bench: Bench, container: Container, host_a: Host
+) -> None:
+    saved = bench.checkpoint(container)
+    saved.wait_ready()
+    late = '[ "$1" != swrk ] || sleep 6\nexec /usr/sbin/criu.away "$@"\n'
+    with criu_replaced(host_a, f"#!/bin/sh\n{late}"):
+        bench.restore(host_a, saved, timeoutSeconds=5).wait_ready()
+
+    container.require_counting_on(since=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, Reason
@@ -25,11 +25,15 @@ from .explain import explain
 from .journal import Step
 from .machine_port import GhostLimits, Machine
 from .operation import Operation
-from .podman_port import CheckpointOptions, Podman, PodmanError, PodmanTimedOut, PodmanUnreachable
+from .podman_port import (
+    SETTLE_SECONDS,
+    CheckpointOptions,
+    Podman,
+    PodmanError,
+    PodmanTimedOut,
+    PodmanUnreachable,
+)
 from .restart_policy import RestartPolicies
-
-SETTLE_SECONDS: Final = 60.0
-"""How long a dump that was given up may take to end: Podman does not stop it."""
 
 Statistics = dict[str, int]
 """CRIU's names and numbers: times in microseconds, and pages."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..decisions.facts import Container, Network, Pod, RestartPolicy
+
+SETTLE_SECONDS: Final = 60.0
+"""How long a dump or a restore that was given up may take to end: Podman does not stop it."""
 
 
 class PodmanError(Exception):

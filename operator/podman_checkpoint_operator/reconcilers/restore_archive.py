@@ -30,14 +30,20 @@ from .explain import explain
 from .journal import Step
 from .machine_port import Machine
 from .operation import Operation
-from .podman_port import Podman, PodmanError, PodmanTimedOut, PodmanUnreachable, RestoreOptions
+from .podman_port import (
+    SETTLE_SECONDS,
+    Podman,
+    PodmanError,
+    PodmanTimedOut,
+    PodmanUnreachable,
+    RestoreOptions,
+)
 from .resource import StatusUnwritable
 from .restart_policy import RestartPolicies
 from .running import identity, require_running
 from .target import Replacement, network_options, observe_target, saved
 from .verification import Verification
 
-_SETTLE_SECONDS: Final = 60.0
 _SETTLE_POLL_SECONDS: Final = 1.0
 _SETTLE_LOOKS: Final = 3
 
@@ -233,7 +239,7 @@ class ArchiveRestore:
         Podman goes on when its client is gone. It answers an inspect only between its steps, so
         that a container that stays unstarted over some looks is not being restored any more.
         """
-        deadline = time.monotonic() + _SETTLE_SECONDS
+        deadline = time.monotonic() + SETTLE_SECONDS
         unstarted = 0
         while unstarted < _SETTLE_LOOKS and time.monotonic() < deadline:
             container = self._made()

@@ -20,7 +20,15 @@ from .explain import explain
 from .journal import Step
 from .machine_port import Machine
 from .operation import Operation
-from .podman_port import NotFound, Podman, PodmanError, PodmanUnreachable, RestoreOptions
+from .podman_port import (
+    SETTLE_SECONDS,
+    NotFound,
+    Podman,
+    PodmanError,
+    PodmanTimedOut,
+    PodmanUnreachable,
+    RestoreOptions,
+)
 from .restart_policy import RestartPolicies
 from .running import identity, require_running
 from .target import network_options
@@ -167,6 +175,9 @@ class LocalRestore:
             statistics = self._podman.restore(container.id, options, timeout=operation.remaining())
         except PodmanUnreachable:
             raise
+        except PodmanTimedOut as error:
+            self._settle(container, error)
+            statistics = {}
         except PodmanError as error:
             log = self._machine.read_log(container.bundle, "restore.log")
             stored = self._machine.stored_checkpoint(container.bundle)
@@ -174,6 +185,20 @@ class LocalRestore:
                 shared_network.reopen(self._podman, self._machine, container.network_of)
             raise explain(error, log, Phase.RESTORE, container.bundle) from error
         operation.status["statistics"] = {"restoreMicroseconds": statistics.get("restore_time", 0)}
+
+    def _settle(self, container: Container, error: PodmanTimedOut) -> None:
+        """See a restore come to its end whose answer did not come: Podman does not stop it."""
+        failure = OperationFailed(
+            Cause.TIMED_OUT,
+            f"the restore did not end within timeoutSeconds: {error}",
+            "Set spec.timeoutSeconds higher; the state is still on the host",
+        )
+        try:
+            now = self._podman.inspect(container.id, timeout=SETTLE_SECONDS)
+        except PodmanError:
+            raise failure from error
+        if now.state is not State.RUNNING:
+            raise failure from error
 
     def _seen_running(self, container: Container) -> None:
         require_running(self._podman, container)
