@@ -39,8 +39,8 @@ unit: setup ## Run the tests that need no lab
 soak: ## Repeat what `make test` samples: random histories, busy writers, damaged archives
 	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
 	./lab up; \
-	SOAK=1 $(python) -m pytest --timeout=7200 tests/e2e/test_histories.py tests/e2e/test_writers.py \
-		tests/e2e/test_damage.py $(args)
+	SOAK=1 $(python) -m pytest --timeout=7200 --durations=0 $(args) \
+		tests/e2e/test_histories.py tests/e2e/test_writers.py tests/e2e/test_storage.py tests/e2e/test_damage.py
 
 lint: setup ## Check style, types and layers
 	@.venv/bin/ruff check --quiet
