@@ -60,6 +60,42 @@ def test_every_kind_of_file_moves_with_the_container(
     assert there.exec("ls", "/root").stdout.split() == ["new"]
 
 
+def test_deep_and_large_and_on_mounts_of_any_kind(bench: Bench, host_a: Host, host_b: Host) -> None:
+    names = [bench.name("one"), bench.name("two")]
+    options = [f"--volume={name}:/{name[-3:]}" for name in names]
+    container = bench.run(host_a, *IDLE, options=(*options, "--volume=/three", "--tmpfs=/memory"))
+    host_b.load_image("busybox")
+    deep = "/".join(["d" * 49] * 70)
+    folders = ["/opt", "/one", "/two", "/three"]
+    make = f"""
+        for folder in {" ".join(folders)} /memory /dev/shm; do
+            mkdir -p $folder/empty $folder/few
+            echo $folder >$folder/few/file
+            ln -s ../nowhere $folder/few/dangling
+        done
+        for folder in {" ".join(folders)}; do
+            mkdir -p $folder/{deep}
+            echo $folder >$folder/{deep}/end
+        done
+        head -c 100000000 /dev/urandom >/opt/large
+        md5sum /opt/large
+    """
+    digest = container.exec("sh", "-ec", make).stdout
+
+    saved = bench.checkpoint(container, leaveRunning=True, archive={})
+    saved.wait_ready()
+    bench.restore(host_b, saved).wait_ready()
+
+    there = container.on(host_b)
+    for folder in (*folders, "/memory", "/dev/shm"):
+        assert there.read(f"{folder}/few/file") == f"{folder}\n"
+        assert there.exec("ls", f"{folder}/empty").stdout == ""
+        assert there.exec("readlink", f"{folder}/few/dangling").stdout == "../nowhere\n"
+    for folder in folders:
+        assert there.read(f"{folder}/{deep}/end") == f"{folder}\n"
+    assert there.exec("md5sum", "/opt/large").stdout == digest
+
+
 def test_volumes_and_changes_are_left_out_where_asked(
     bench: Bench, host_a: Host, host_b: Host
 ) -> None:

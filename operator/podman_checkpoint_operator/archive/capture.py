@@ -13,21 +13,18 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..api.reasons import Cause
-from ..decisions.failures import OperationFailed, displayed, from_os_error
+from ..decisions.failures import displayed, from_os_error
 from . import xattrs
 from .copying import ContentCopier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-MAX_DEPTH: Final = 256
-"""Directories below each other. Each costs two file descriptors while it is copied."""
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SOURCE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -61,18 +58,16 @@ def capture_tree(source: Path, target: Path) -> CaptureStatistics:
     Raises:
         OperationFailed: Something could not be copied. What was copied stays; delete it.
     """
+    _allow_open_files()
     capture = _Capture()
     try:
-        source_fd = os.open(source, _DIRECTORY & ~os.O_NOFOLLOW)
-        try:
+        with contextlib.ExitStack() as opened:
+            source_fd = os.open(source, _DIRECTORY & ~os.O_NOFOLLOW)
+            opened.callback(os.close, source_fd)
             os.mkdir(target, 0o700)
             target_fd = os.open(target, _DIRECTORY)
-            try:
-                capture.directory(source_fd, target_fd, depth=0)
-            finally:
-                os.close(target_fd)
-        finally:
-            os.close(source_fd)
+            opened.callback(os.close, target_fd)
+            capture.tree(source_fd, target_fd)
     except OSError as error:
         raise from_os_error(error, f"copy {displayed(source)} to {displayed(target)}") from error
     return CaptureStatistics(
@@ -116,6 +111,19 @@ def _vanishing() -> Iterator[None]:
         raise _VanishedError from error
 
 
+@dataclass(slots=True)
+class _Level:
+    """A directory that is being copied: open on both sides, and what is still to be done."""
+
+    source: int
+    target: int
+    names: list[str]
+
+    def close(self) -> None:
+        os.close(self.source)
+        os.close(self.target)
+
+
 class _Capture:
     """One run: what was counted, and the first name of each file that has several."""
 
@@ -127,36 +135,60 @@ class _Capture:
         self._root_fd = -1
         self._path: list[str] = []
 
-    def directory(self, source: int, target: int, *, depth: int) -> None:
-        """Fill the new directory ``target``, then give it the metadata of ``source``."""
-        if depth == 0:
-            self._root_fd = target
-        if depth > MAX_DEPTH:
-            raise OperationFailed(
-                Cause.UNSUPPORTED_FILE,
-                f"Directories are nested deeper than {MAX_DEPTH} levels: "
-                f"{displayed('/'.join(self._path[:8]))}/...",
-                remedy="Delete or flatten that tree, or leave it out of the checkpoint.",
-            )
-        with os.scandir(source) as entries:
-            for entry in entries:
-                self._path.append(entry.name)
-                # Only in a shared volume can anything be gone since it was listed.
-                with contextlib.suppress(_VanishedError):
-                    self._entry(source, target, entry.name, depth)
-                self._path.pop()
-        status = os.fstat(source)
-        _apply_owner(target, status)
-        os.fchmod(target, stat.S_IMODE(status.st_mode))
-        xattrs.write(target, xattrs.read(source))
-        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    def tree(self, source: int, target: int) -> None:
+        """Fill the new directory ``target`` like ``source``.
 
-    def _entry(self, source: int, target: int, name: str, depth: int) -> None:
+        Not by recursion: trees are deeper than Python lets functions call each other.
+        """
+        self._root_fd = target
+        levels = [_Level(source, target, os.listdir(source))]
+        try:
+            while levels:
+                level = levels[-1]
+                if level.names:
+                    self._path.append(level.names.pop())
+                    below = self._entry(level, self._path[-1])
+                    if below is not None:
+                        levels.append(below)
+                        continue
+                else:
+                    _copy_metadata(level.source, level.target)
+                    levels.pop()
+                    if levels:
+                        level.close()
+                if levels:
+                    self._path.pop()
+        finally:
+            for level in levels[1:]:
+                level.close()
+
+    def _entry(self, level: _Level, name: str) -> _Level | None:
+        """Copy one entry; return the directory that it begins."""
+        # Only in a shared volume can anything be gone since it was listed.
+        with contextlib.suppress(_VanishedError):
+            with _vanishing():
+                status = os.stat(name, dir_fd=level.source, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                return self._subdirectory(level, name)
+            self._file(level, name, status)
+        return None
+
+    def _subdirectory(self, level: _Level, name: str) -> _Level:
         with _vanishing():
-            status = os.stat(name, dir_fd=source, follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):
-            self._subdirectory(source, target, name, depth)
-            return
+            child = os.open(name, _DIRECTORY, dir_fd=level.source)
+        try:
+            with _vanishing():
+                names = os.listdir(child)
+            os.mkdir(name, 0o700, dir_fd=level.target)
+            copy = os.open(name, _DIRECTORY, dir_fd=level.target)
+        except BaseException:
+            os.close(child)
+            raise
+        self.directories += 1
+        return _Level(child, copy, names)
+
+    def _file(self, level: _Level, name: str, status: os.stat_result) -> None:
+        source, target = level.source, level.target
         key = (status.st_dev, status.st_ino)
         if status.st_nlink > 1 and (first := self._links.get(key)):
             os.link(first, name, src_dir_fd=self._root_fd, dst_dir_fd=target, follow_symlinks=False)
@@ -167,20 +199,6 @@ class _Capture:
         self.files += 1
         if status.st_nlink > 1:
             self._links.setdefault(key, "/".join(self._path))
-
-    def _subdirectory(self, source: int, target: int, name: str, depth: int) -> None:
-        with _vanishing():
-            child = os.open(name, _DIRECTORY, dir_fd=source)
-        try:
-            os.mkdir(name, 0o700, dir_fd=target)
-            copy = os.open(name, _DIRECTORY, dir_fd=target)
-            try:
-                self.directories += 1
-                self.directory(child, copy, depth=depth + 1)
-            finally:
-                os.close(copy)
-        finally:
-            os.close(child)
 
     def _regular(self, source: int, target: int, name: str) -> None:
         with _vanishing():
@@ -225,6 +243,22 @@ class _Capture:
             dir_fd=target,
             follow_symlinks=False,
         )
+
+
+def _copy_metadata(source: int, target: int) -> None:
+    """Give a directory that is complete the metadata of its original."""
+    status = os.fstat(source)
+    _apply_owner(target, status)
+    os.fchmod(target, stat.S_IMODE(status.st_mode))
+    xattrs.write(target, xattrs.read(source))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _allow_open_files() -> None:
+    """Let this process open as many files as it may: two for each directory above another."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _apply_owner(descriptor: int, status: os.stat_result) -> None:

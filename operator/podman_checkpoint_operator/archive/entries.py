@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, Union
 
+from ..api.reasons import Cause
+from ..decisions.failures import OperationFailed, displayed
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,6 +20,14 @@ ROOT: Final = b"/"
 """The name of a tree's own root directory.
 
 Podman skips the metadata of a root called ``.`` and applies that of one called ``/``.
+"""
+
+
+MAX_NAME_BYTES: Final = 3600
+"""The longest path in a tree.
+
+With a store's own path before it, it has to stay below PATH_MAX, here and on the host that Podman
+restores it on; and so has what lies in a directory of that path.
 """
 
 
@@ -34,6 +45,15 @@ class Entry:
     name: bytes
     path: bytes | None
     content: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.name) > MAX_NAME_BYTES:
+            raise OperationFailed(
+                Cause.UNSUPPORTED_FILE,
+                f"A path has {len(self.name)} bytes, and an archive takes {MAX_NAME_BYTES}: "
+                f"{displayed(self.name[:80])}...",
+                remedy="Delete or flatten that tree, or leave it out of the checkpoint.",
+            )
 
 
 Nested = Iterator[Union[_T, "Nested[_T]"]]

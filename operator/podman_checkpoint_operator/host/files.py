@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -80,6 +81,8 @@ def room(path: Path) -> tuple[int, int]:
 def remove_tree(path: Path) -> None:
     """Remove a file or a tree, if it is there."""
     if path.is_dir() and not path.is_symlink():
+        # Before Python 3.13 it calls itself for each level, of which a path has up to 2048.
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
