@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.failing import Failing
 from tests.e2e.support import Bench, clear_host, make_namespace, remove_namespace
 from tests.lab import inventory, lifecycle, paths
+from tests.lab.hosts import NamespacedHost
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -71,6 +73,16 @@ def other_hosts(lab: None) -> Iterator[dict[str, Host]]:
     yield hosts
     for host in hosts.values():
         host.down()
+
+
+@pytest.fixture
+def failing(request: pytest.FixtureRequest, lab: None) -> Iterator[Failing]:
+    """The row of the catalogue that a test is marked to reproduce; it has to, in the end."""
+    (marker,) = request.node.iter_markers("reproduces")
+    failing = Failing(row=marker.args[0], host=NamespacedHost("host-a"))
+    yield failing
+    clear_host(failing.host, failing.bench.prefix)
+    assert failing.seen
 
 
 @pytest.fixture

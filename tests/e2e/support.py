@@ -237,12 +237,14 @@ class Bench:
         options: tuple[str, ...] = (),
         image: str = "busybox",
         suffix: str = "c",
+        runtime: str = "",
     ) -> Container:
         """Start a container; ``options`` are those of ``podman run``."""
         host.load_image(image)
         container = Container(host, self.name(suffix))
         host.exec(
-            *("podman", "run", "--detach", "--name", container.name, *options),
+            *("podman", *((f"--runtime={runtime}",) if runtime else ())),
+            *("run", "--detach", "--name", container.name, *options),
             *(images.image(image).tag, *command),
         )
         return container

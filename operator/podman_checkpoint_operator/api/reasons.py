@@ -179,6 +179,8 @@ class Cause(StrEnum):
     memory upon newer files."""
     CHECKPOINT_ON_OTHER_HOST = "CheckpointOnOtherHost"
     """The checkpoint has no archive, and its state is on another host."""
+    CHECKPOINT_DAMAGED = "CheckpointDamaged"
+    """CRIU's images of the checkpoint are cut off or damaged."""
     ARCHIVE_MISSING = "ArchiveMissing"
     """The archive is not where it was stored."""
     ARCHIVE_TRUNCATED = "ArchiveTruncated"

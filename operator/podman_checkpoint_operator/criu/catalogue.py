@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from .entry import Entry
 
 
+CATALOGUE: Final = {
+    "dump": DUMP_FAILURES,
+    "restore": RESTORE_FAILURES,
+    "Podman": PODMAN_FAILURES,
+    "any": EXHAUSTED + LAST_RESORT,
+}
+"""Every known failure, by who reports it and when; ``docs/reasons.md`` shows it as one table."""
+
 _BY_PHASE: Final = {
     Phase.DUMP: DUMP_FAILURES + EXHAUSTED,
     Phase.RESTORE: RESTORE_FAILURES + EXHAUSTED,

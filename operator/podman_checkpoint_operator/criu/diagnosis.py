@@ -27,12 +27,14 @@ class Diagnosis:
         evidence: the words of CRIU, the runtime or Podman, at most :data:`MAX_EVIDENCE` characters.
         remedy: what to set or do so that the next try succeeds.
         transient: the same operation may succeed when it is tried again without any change.
+        entry: name of the catalogue's row that has recognised it; empty if none did.
     """
 
     cause: Cause
     evidence: str
     remedy: str
     transient: bool = False
+    entry: str = ""
 
 
 def evidence(lines: Iterable[str]) -> str:

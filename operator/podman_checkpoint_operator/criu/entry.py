@@ -28,6 +28,7 @@ class Entry:
     """One row of the catalogue.
 
     Attributes:
+        name: of its own; tests and ``docs/reasons.md`` refer to the row by it.
         cause: from the fixed vocabulary.
         pattern: a regular expression, searched in one line; groups are named after what they hold.
         remedy: what to set or do. ``{group}`` stands for what the group matched, or for
@@ -35,6 +36,7 @@ class Entry:
         transient: the same operation may succeed when it is tried again without any change.
     """
 
+    name: str
     cause: Cause
     pattern: str
     remedy: str
@@ -55,6 +57,7 @@ class Entry:
             evidence=evidence,
             remedy=_without_gaps(self.remedy.format(**PLACES, **values)),
             transient=self.transient,
+            entry=self.name,
         )
 
 

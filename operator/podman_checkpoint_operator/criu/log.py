@@ -61,6 +61,9 @@ HARMLESS: Final = "rlimit: Can't setup RLIMIT_NOFILE for self"
 
 # Harmless while CRIU tries out what the kernel can do, the cause at other times.
 _DOUBTFUL: Final = " reported by netlink: "
+# CRIU tries again after this, until its time is over.
+_TRIED_AGAIN: Final = " found while seizing"
+_GAVE_UP: Final = "Timeout reached"
 _FINAL: Final = ("Dumping FAILED.", "Restoring FAILED.")
 
 _WORK_PATH: Final = re.compile(r"--work-path (?P<folder>/.*?)(?= --| [0-9a-f]{64}\b|`|$)")
@@ -104,8 +107,8 @@ class Log:
         criu_version: empty when the log ends before CRIU says it.
         kernel: release of the running kernel, or empty.
         config_files: configuration files that CRIU has read, in order. The later one wins.
-        errors: the first error lines without time and PID, without those that CRIU survives, and
-            without the last, which only says that it failed.
+        errors: the first error lines, each once, without time and PID, without those that CRIU
+            survives, and without the last, which only says that it failed.
         phase: what CRIU was doing, or None when the log ends before CRIU has begun with it.
         process: the one that CRIU was at when it failed, if it was at a single one.
         foreign_processes: PIDs in the container's cgroup that are not below its first process.
@@ -201,7 +204,8 @@ class _Reader:
             self._phase = self._phase or (Phase.DUMP if dumped else Phase.RESTORE)
 
     def _take_error(self, error: str, pid: str | None) -> None:
-        if len(self._errors) >= MAX_ERRORS or error.endswith(_FINAL):
+        repeated = any(error == known for known, _ in self._errors)
+        if repeated or len(self._errors) >= MAX_ERRORS or error.endswith(_FINAL):
             return
         restored = Process(pid=int(pid)) if pid and self._phase is Phase.RESTORE else None
         self._errors.append((error, self._dumped or restored))
@@ -266,5 +270,10 @@ def _clean(line: bytes) -> str:
 
 
 def _telling(errors: list[tuple[str, Process | None]]) -> list[tuple[str, Process | None]]:
-    real = [each for each in errors if HARMLESS not in each[0]]
+    gave_up = any(_GAVE_UP in error for error, _ in errors)
+    real = [
+        each
+        for each in errors
+        if HARMLESS not in each[0] and (gave_up or not each[0].endswith(_TRIED_AGAIN))
+    ]
     return [each for each in real if _DOUBTFUL not in each[0]] or real

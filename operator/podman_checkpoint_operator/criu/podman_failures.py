@@ -13,6 +13,7 @@ from .entry import Entry
 
 _CONTAINER: Final = (
     Entry(
+        name="checkpoint-not-found",
         cause=Cause.CHECKPOINT_NOT_FOUND,
         pattern=r"failed to find container or checkpoint image (?P<name>\S+)"
         r"|no such container or image: (?P<other>\S+)",
@@ -20,47 +21,55 @@ _CONTAINER: Final = (
         "Check spec.nodeName and spec.source.",
     ),
     Entry(
+        name="container-not-found",
         cause=Cause.CONTAINER_NOT_FOUND,
         pattern=r"no such container",
         remedy="There is no such container on this host. Check spec.nodeName and "
         "spec.containerRef (`podman ps -a` as root; rootless containers cannot be checkpointed).",
     ),
     Entry(
+        name="checkpoint-missing",
         cause=Cause.CHECKPOINT_MISSING,
         pattern=r"a complete checkpoint for this container cannot be found",
         remedy="No complete checkpoint of this container is on the host: it was already restored, "
         "or it was taken elsewhere. Restore from an archive, or take a new checkpoint.",
     ),
     Entry(
+        name="container-running",
         cause=Cause.CONTAINER_RUNNING,
         pattern=r"\S+ is running or paused, cannot restore",
         remedy="The container already runs. Stop or remove it, or restore under another spec.name.",
     ),
     Entry(
+        name="container-not-running",
         cause=Cause.CONTAINER_NOT_RUNNING,
         pattern=r"is not running, cannot checkpoint|container state improper",
         remedy="Only a running container can be checkpointed. Start or unpause it, then create a "
         "new checkpoint.",
     ),
     Entry(
+        name="removed-on-exit",
         cause=Cause.REMOVED_ON_EXIT,
         pattern=r"cannot checkpoint containers that have been started with '--rm'",
         remedy="Podman removes this container when it stops, and its state with it. Set "
         "spec.leaveRunning: true and spec.archive, or re-create it without --rm.",
     ),
     Entry(
+        name="pod-needed",
         cause=Cause.POD_NEEDED,
         pattern=r"cannot restore pod container without --pod",
         remedy="The container was in a pod. Create one with the same shared namespaces, and name "
         "it in spec.pod.",
     ),
     Entry(
+        name="pod-missing",
         cause=Cause.POD_MISSING,
         pattern=r"pod \"(?P<pod>[^\"]+)\" cannot be retrieved",
         remedy="There is no such pod on this host. Create it with podman pod create, or correct "
         "spec.pod.",
     ),
     Entry(
+        name="pod-mismatch",
         cause=Cause.POD_MISMATCH,
         pattern=r"pod (?P<pod>\S+) does not share the (?P<namespace>\S+) namespace"
         r"|cannot restore non pod container into pod",
@@ -68,11 +77,13 @@ _CONTAINER: Final = (
         "same namespaces as the one it was in; remove it for a container that was in none.",
     ),
     Entry(
+        name="pod-runtime",
         cause=Cause.UNSUPPORTED_OPTION,
         pattern=r"runtime (?P<runtime>\S+) does not support pod restore",
         remedy="Install runc, or crun 1.18 or newer: {runtime} cannot restore into a pod.",
     ),
     Entry(
+        name="dependencies",
         cause=Cause.DEPENDS_ON_CONTAINERS,
         pattern=r"cannot (?:import|export) checkpoints? of containers with dependencies",
         remedy="The container depends on other containers, and can only be restored in place, on "
@@ -82,6 +93,7 @@ _CONTAINER: Final = (
 
 _TARGET: Final = (
     Entry(
+        name="name-in-use",
         cause=Cause.NAME_IN_USE,
         pattern=r"the container name \"?(?P<name>[^\"\s]+)\"? is already in use"
         r"|name \"?(?P<other>[^\"\s]+)\"? is in use: container already exists"
@@ -90,12 +102,14 @@ _TARGET: Final = (
         "under another spec.name, or set spec.existingContainer.",
     ),
     Entry(
+        name="id-in-use",
         cause=Cause.ID_IN_USE,
         pattern=r"that ID is already in use",
         remedy="A container with the checkpoint's ID exists on this host, as it does where the "
         "checkpoint was taken. Remove it, or set spec.name to restore a clone with a new ID.",
     ),
     Entry(
+        name="port-in-use",
         cause=Cause.PORT_IN_USE,
         pattern=r"cannot listen on the (?:TCP|UDP) port: listen \w+ (?P<port>\S+): bind: "
         r"address already in use|port (?P<other>\d+)\b.*already in use"
@@ -105,6 +119,7 @@ _TARGET: Final = (
         "Podman service: restart podman.service (containers run on).",
     ),
     Entry(
+        name="address-in-use",
         cause=Cause.ADDRESS_IN_USE,
         pattern=r"requested ip address (?P<ip>\S+) is already allocated to container ID "
         r"(?P<id>\w+)",
@@ -112,12 +127,14 @@ _TARGET: Final = (
         "spec.ignoreStaticIP: true to get another address.",
     ),
     Entry(
+        name="volume-in-use",
         cause=Cause.VOLUME_IN_USE,
         pattern=r"volume with name (?P<name>\S+) already exists",
         remedy="Volume {name} exists on this host, and its content is not overwritten. Remove the "
         "volume, or set spec.ignoreVolumes: true to use it as it is.",
     ),
     Entry(
+        name="image-missing",
         cause=Cause.IMAGE_MISSING,
         pattern=r"initializing source docker://(?P<image>[^:\s]+(?::[^:\s]+)?): |image not known"
         r"|unable to copy from source docker://(?P<other>[^\s]+): ",
@@ -126,6 +143,7 @@ _TARGET: Final = (
         "save` on the source host and `podman load` here.",
     ),
     Entry(
+        name="network-missing",
         cause=Cause.NETWORK_MISSING,
         pattern=r"unable to find network with name or ID (?P<name>\S+): network not found"
         r"|network not found",
@@ -133,6 +151,7 @@ _TARGET: Final = (
         "on the source host: `podman network create`.",
     ),
     Entry(  # runc, then crun
+        name="mount-source-missing",
         cause=Cause.MOUNT_SOURCE_MISSING,
         pattern=r"bind mount source stat: stat (?P<path>.+?): no such file or directory"
         r"|(?i:(?:crun: |: |^)(?:cannot )?stat `(?P<other>/[^`]*)`: no such file or directory)",
@@ -143,6 +162,7 @@ _TARGET: Final = (
 
 _HOST: Final = (
     Entry(
+        name="runtime-without-criu",
         cause=Cause.RUNTIME_WITHOUT_CRIU,
         pattern=r"configured runtime does not support checkpoint/restore|could not load `?libcriu"
         r"|compiled without CRIU|does not support pod restore",
@@ -150,6 +170,7 @@ _HOST: Final = (
         "--version` lists +CRIU together with libcriu, and CRIU itself.",
     ),
     Entry(
+        name="runtime-mismatch",
         cause=Cause.RUNTIME_MISMATCH,
         pattern=r"was created with runtime '(?P<was>[^']+)' and cannot be restored with runtime "
         r"'(?P<now>[^']+)'",
@@ -157,30 +178,35 @@ _HOST: Final = (
         "runtime in the section engine of containers.conf on this host to {was}.",
     ),
     Entry(
+        name="criu-too-old",
         cause=Cause.CRIU_TOO_OLD,
         pattern=r"checkpoint/restore requires at least CRIU \d+|libcriu is too old"
         r"|CRIU version \d+ must be \d+ or higher|RPC config files supported in CRIU >=",
         remedy="CRIU on this host is too old. Update it to 4.2 or newer.",
     ),
     Entry(
+        name="criu-missing",
         cause=Cause.RUNTIME_WITHOUT_CRIU,
         pattern=r"failed to check for criu version|CRIU version check failed|CRIU init failed",
         remedy="CRIU does not run on this host. Install it (package criu), and try `criu check` "
         "there.",
     ),
     Entry(
+        name="memory-tracking-runtime",
         cause=Cause.PRE_COPY_UNSUPPORTED,
         pattern=r"does not support memory tracking|memory tracking not supported",
         remedy="The kernel or CRIU of this host cannot track changed memory "
         "(CONFIG_MEM_SOFT_DIRTY). Remove spec.preCopy.",
     ),
     Entry(
+        name="feature-missing",
         cause=Cause.KERNEL_LACKS_FEATURE,
         pattern=r"criu is missing features",
         remedy="The kernel or CRIU of this host lacks a feature that was asked for: run `criu "
         "check --all` there.",
     ),
     Entry(
+        name="rootless",
         cause=Cause.ROOTLESS,
         pattern=r"(?:checkpointing|restoring)(?: a container)? requires root"
         r"|operation requires root privileges",
@@ -188,18 +214,21 @@ _HOST: Final = (
         "Podman, as root, and let the agent use /run/podman/podman.sock.",
     ),
     Entry(
+        name="user-namespace",
         cause=Cause.USER_NAMESPACE,
         pattern=r"failed to bind mount ns at (?P<path>\S+)",
         remedy="Podman cannot restore a container with a user namespace (--uidmap, --userns). "
         "Re-create it without one.",
     ),
     Entry(
+        name="cgroup-manager",
         cause=Cause.CGROUP,
         pattern=r"did not receive systemd slice as cgroup parent when using systemd",
         remedy="The hosts use different cgroup managers. Set cgroup_manager in containers.conf to "
         "the same value (systemd or cgroupfs) on both.",
     ),
     Entry(
+        name="restore-timeout",
         cause=Cause.TIMED_OUT,
         pattern=r"container creation timeout",
         remedy="Podman gives a restore 240 seconds, and this was not enough. Use a faster disk, "
@@ -207,12 +236,14 @@ _HOST: Final = (
         transient=True,
     ),
     Entry(
+        name="archive-truncated",
         cause=Cause.ARCHIVE_TRUNCATED,
         pattern=r"unpacking of checkpoint archive .* failed: unexpected EOF"
         r"|open /\S*/(?:spec|config)\.dump: no such file or directory",
         remedy="The archive is incomplete. Use another copy, or take a new checkpoint.",
     ),
     Entry(
+        name="archive-corrupt",
         cause=Cause.ARCHIVE_CORRUPT,
         pattern=r"unpacking of checkpoint archive .* failed: (?!.*no space left)",
         remedy="The archive is damaged or is no checkpoint archive. Use another copy, or take a "

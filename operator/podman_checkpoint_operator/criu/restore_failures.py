@@ -12,6 +12,7 @@ from .entry import Entry
 
 _CONNECTIONS_AND_FILES: Final = (
     Entry(  # sk-inet.c
+        name="tcp-in-image",
         cause=Cause.TCP_ESTABLISHED,
         pattern=r"Connected TCP socket in image",
         remedy="The checkpoint holds established TCP connections. Restore with "
@@ -19,18 +20,21 @@ _CONNECTIONS_AND_FILES: Final = (
         "newer).",
     ),
     Entry(  # image.c
+        name="tcp-close-in-image",
         cause=Cause.TCP_ESTABLISHED,
         pattern=r"Need to set the --tcp-close options",
         remedy="The checkpoint was taken with `tcp-close`. Restore with spec.tcpClose: true "
         "(Podman 5.7 or newer), or add the line `tcp-close` to {handed_config}.",
     ),
     Entry(  # image.c
+        name="uprobes-in-image",
         cause=Cause.UNSUPPORTED_PROCESS,
         pattern=r"Dumped with --allow-uprobes\. Need to set it on restore",
         remedy="The checkpoint was taken with `allow-uprobes`. Add that line to {default_config} "
         "on this host too.",
     ),
     Entry(  # sk-unix.c
+        name="unix-in-image",
         cause=Cause.EXTERNAL_UNIX_SOCKET,
         pattern=r"External socket found in image",
         remedy="The checkpoint holds a connection to a UNIX socket outside the container. Make "
@@ -38,6 +42,7 @@ _CONNECTIONS_AND_FILES: Final = (
         "{handed_config}.",
     ),
     Entry(  # mount-v2.c; the path is below a temporary folder of CRIU's
+        name="mount-symlink",
         cause=Cause.SYMLINKED_MOUNT_SOURCE,
         pattern=r"Can't remount .* with MS_PRIVATE: Invalid argument"
         r"|Failed to move_mount from (?P<path>.+) to .*: Invalid argument",
@@ -47,6 +52,7 @@ _CONNECTIONS_AND_FILES: Final = (
         "file.",
     ),
     Entry(  # mount.c, mount-v2.c
+        name="mount-mapping",
         cause=Cause.MOUNT_SOURCE_MISSING,
         pattern=r"No mapping for \d+:(?P<path>.+) mountpoint"
         r"|Can't mount at (?P<target>.+): No such file or directory",
@@ -54,6 +60,7 @@ _CONNECTIONS_AND_FILES: Final = (
         "({path}{target}). Create or copy it, then restore again.",
     ),
     Entry(  # files-reg.c
+        name="file-changed",
         cause=Cause.FILE_CHANGED,
         pattern=r"File (?P<path>.+) has bad (?P<what>size|mode|build-ID)",
         remedy="{path} is not as it was at the checkpoint (its {what} differs). The image and the "
@@ -61,6 +68,7 @@ _CONNECTIONS_AND_FILES: Final = (
         "and copy the data as it was then. Do not restore an older checkpoint over newer data.",
     ),
     Entry(  # files-reg.c
+        name="file-missing",
         cause=Cause.FILE_CHANGED,
         pattern=r"Can't open file (?P<path>.+) on restore",
         remedy="The container had {path} open, and it cannot be opened now. Copy the data of bind "
@@ -70,6 +78,7 @@ _CONNECTIONS_AND_FILES: Final = (
 
 _TARGET: Final = (
     Entry(  # cr-restore.c
+        name="pid-in-use",
         cause=Cause.PID_IN_USE,
         pattern=r"Can't fork for (?P<pid>\d+): File exists"
         r"|Pid \d+ do not match expected (?P<want>\d+)"
@@ -79,6 +88,7 @@ _TARGET: Final = (
         "end the other process.",
     ),
     Entry(  # arch/x86/cpu.c, arch/*/cpu.c
+        name="cpu-features",
         cause=Cause.CPU_MISMATCH,
         pattern=r"FPU feature required by image is not supported|CPU xsave size mismatch"
         r"|CPU xfeatures has unsupported bits|CPU instruction capabilities do not match"
@@ -87,29 +97,42 @@ _TARGET: Final = (
         "Restore on a host with the same or a newer CPU model.",
     ),
     Entry(  # cr-restore.c
+        name="architecture",
         cause=Cause.ARCHITECTURE_MISMATCH,
         pattern=r"Core march mismatch",
         remedy="The checkpoint is of another CPU architecture. Restore on a host of that "
         "architecture.",
     ),
     Entry(  # image.c
+        name="images-version",
         cause=Cause.IMAGE_VERSION,
         pattern=r"Not supported images version|Too old image|[Mm]agic doesn't match for",
         remedy="This CRIU cannot read the checkpoint's images. Use the CRIU version that took the "
         "checkpoint, or a newer one, on this host.",
     ),
+    Entry(  # image.c, protobuf.c
+        name="image-damaged",
+        cause=Cause.CHECKPOINT_DAMAGED,
+        pattern=r"Img trimmed \d+/\d+|Read \d+ bytes while \d+ expected from"
+        r"|Unexpected EOF on |Failed unpacking object",
+        remedy="CRIU's images of this checkpoint are cut off or damaged. Restore from another "
+        "checkpoint, or from a good copy of this one.",
+    ),
     Entry(  # image.c
+        name="plugin-missing",
         cause=Cause.GPU,
         pattern=r"Missing required plugin: (?P<plugin>\S+)",
         remedy="The checkpoint needs CRIU's plugin {plugin}. Install it on this host.",
     ),
     Entry(  # cr-restore.c
+        name="rseq-restore",
         cause=Cause.KERNEL_LACKS_FEATURE,
         pattern=r"rseq: can't restore as kernel doesn't support it",
         remedy="The container uses restartable sequences, which this kernel lacks. Boot a kernel "
         "as new as that of the checkpoint.",
     ),
     Entry(  # pie/restorer.c, lsm.c
+        name="security-module",
         cause=Cause.SECURITY_MODULE,
         pattern=r"can't write lsm profile|mismatched lsm types and lsm profile specified"
         r"|(?P<module>selinux|apparmor) LSM specified but \w+ not supported by kernel",
@@ -118,12 +141,14 @@ _TARGET: Final = (
         "(container-selinux) as on the host of the checkpoint.",
     ),
     Entry(  # files of a container in a user namespace
+        name="user-namespace-images",
         cause=Cause.USER_NAMESPACE,
         pattern=r"Unable to open \S+\.img: Permission denied",
         remedy="The restored processes may not read the checkpoint, as with a container in a user "
         "namespace (--uidmap, --userns), which Podman cannot restore. Re-create it without one.",
     ),
     Entry(  # net.c, netfilter.c
+        name="network-lock-restore",
         cause=Cause.NETWORK_LOCK,
         pattern=r"Iptables configuration failed|Locking (?:network|connection) failed"
         r"|CRIU was built without libnftables support",
@@ -131,6 +156,7 @@ _TARGET: Final = (
         "nftables on the host (and load its kernel modules).",
     ),
     Entry(  # cgroup.c
+        name="cgroup-restore",
         cause=Cause.CGROUP,
         pattern=r"cg: .*(?:Failed writing|Can't move)|cgroupd: Can't move",
         remedy="The container's cgroup cannot be set up as it was. Use the same cgroup version "
@@ -138,12 +164,14 @@ _TARGET: Final = (
         "bound to (cpuset).",
     ),
     Entry(  # tty.c
+        name="terminal-in-image",
         cause=Cause.TERMINAL,
         pattern=r"tty: (?:Found|Unable to find a master|Only one slave)",
         remedy="The checkpoint holds a terminal whose other end was outside the container. Take a "
         "new checkpoint without `podman exec -it` and `podman attach` sessions.",
     ),
     Entry(  # mount.c
+        name="mount-in-image",
         cause=Cause.UNSUPPORTED_MOUNT,
         pattern=r"doesn't have a proper root mount|has unreachable sharing",
         remedy="The container has a mount that CRIU cannot restore. Re-create the container with "

@@ -7,6 +7,7 @@ comments there, and the remedies are those of the catalogue's entries.
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import textwrap
@@ -16,20 +17,26 @@ from pathlib import Path
 from typing import Final
 
 from podman_checkpoint_operator.api.reasons import Cause, ConditionType, Reason
-from podman_checkpoint_operator.criu.dump_failures import DUMP_FAILURES
-from podman_checkpoint_operator.criu.entry import PLACES
-from podman_checkpoint_operator.criu.general_failures import EXHAUSTED, LAST_RESORT
-from podman_checkpoint_operator.criu.podman_failures import PODMAN_FAILURES
-from podman_checkpoint_operator.criu.restore_failures import RESTORE_FAILURES
+from podman_checkpoint_operator.criu.catalogue import CATALOGUE
+from podman_checkpoint_operator.criu.entry import PLACES, Entry
 
 PAGE: Final = Path(__file__).parents[3] / "docs/reasons.md"
 
-_TABLES: Final = {
-    "Checkpoint": DUMP_FAILURES,
-    "Restore": RESTORE_FAILURES,
-    "Podman": PODMAN_FAILURES,
-    "Always": EXHAUSTED + LAST_RESORT,
+E2E: Final = Path(__file__).parents[2] / "e2e"
+
+_TITLES: Final = {
+    "dump": "Checkpoint",
+    "restore": "Restore",
+    "Podman": "Podman",
+    "any": "Always",
 }
+_CATALOGUE: Final = """\
+## The catalogue of failures
+
+What is recognised in CRIU's logs and in messages of Podman and the runtimes, row by row: one is
+added by a row in `criu/*_failures.py` and a test. *Seen live* names the tests that make CRIU,
+Podman and the runtime fail so on the lab; where there is none, the text is from their sources.
+"""
 _IN_BRACKETS: Final = re.compile(r" \((\{\w+\})+\)")
 _INTRO: Final = """\
 # Conditions, reasons and causes
@@ -70,13 +77,65 @@ def groups(enum: type[StrEnum]) -> dict[str, str]:
 
 def remedies(cause: Cause) -> Iterator[str]:
     """Yield what the catalogue advises, with ``…`` for what it fills in from the line."""
-    for table, entries in _TABLES.items():
+    for where, entries in CATALOGUE.items():
         for entry in entries:
             if entry.cause is cause:
                 text = entry.remedy
                 for name, place in PLACES.items():
                     text = text.replace("{" + name + "}", place)
-                yield f"*{table}*: " + re.sub(r"(\{\w+\})+", "…", _IN_BRACKETS.sub("", text))
+                text = re.sub(r"(\{\w+\})+", "…", _IN_BRACKETS.sub("", text))
+                yield f"*{_TITLES[where]}*: {text}"
+
+
+def reproduced() -> dict[str, list[str]]:
+    """Return the end-to-end tests that are marked to reproduce each row, by the row's name."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(E2E.glob("test_*.py")):
+        module = importlib.import_module(f"tests.e2e.{file.stem}")
+        for name, test in vars(module).items():
+            if not name.startswith("test_"):
+                continue
+            for marker in getattr(test, "pytestmark", ()):
+                if marker.name == "reproduces":
+                    found.setdefault(marker.args[0], []).append(f"{file.name}::{name}")
+    return found
+
+
+def _table() -> Iterator[str]:
+    live = reproduced()
+    yield "| row | in | text | cause | try again | seen live |\n|---|---|---|---|---|---|"
+    for where, entries in CATALOGUE.items():
+        for entry in entries:
+            again = "may help" if entry.transient else "no"
+            tests = "<br>".join(f"`{test}`" for test in live.get(entry.name, ())) or "no"
+            texts = "<br>".join(_texts(entry))
+            yield f"| {entry.name} | {where} | {texts} | `{entry.cause}` | {again} | {tests} |"
+
+
+def _texts(entry: Entry) -> Iterator[str]:
+    """Yield the alternatives of a pattern, in a form that people read."""
+    depth, text = 0, ""
+    for each in re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), entry.pattern):
+        depth += {"(": 1, ")": -1}.get(each, 0)
+        if each == "|" and not depth:
+            yield _readable(text)
+            text = ""
+        else:
+            text += each
+    yield _readable(text)
+
+
+_ESCAPES: Final = {"d": "\0", "S": "\0", "w": "\0", "b": "", "(": "\1", ")": "\2", ".": "\3"}
+
+
+def _readable(text: str) -> str:
+    text = re.sub(r"\(\?P<\w+>[^()]*\)|\(\?![^()]*\)|\[\^[^]]*\][+*]", "…", text)
+    text = re.sub(r"\0[+*?]?\??|\.[+*]\??", "…", text).replace("(?i:", "(?:")
+    text = re.sub(r"\?P<\w+>", "", text)
+    text = re.sub("…+", "…", text).replace("|", "\\|")
+    for mark, plain in (("\1", "("), ("\2", ")"), ("\3", ".")):
+        text = text.replace(mark, plain)
+    return f"`{text.replace('(?:', '(')}`"
 
 
 def render() -> str:
@@ -93,6 +152,7 @@ def render() -> str:
             parts.append(f"### {headings[cause.name]}\n")
         advice = "".join(f"\n{_bullet(remedy)}" for remedy in remedies(cause))
         parts.append(f"#### {cause}\n\n{_wrap(known[cause.name])}\n{advice and advice + chr(10)}")
+    parts += [_CATALOGUE, *_table(), ""]
     return "\n".join(parts)
 
 

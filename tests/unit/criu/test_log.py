@@ -105,12 +105,22 @@ class TestErrors:
         assert "ghost" in log.parse(netlink.encode() + b"\n" + GHOST).errors[0]
         assert log.parse(netlink).errors == (netlink,)
 
+    def test_are_told_once(self) -> None:
+        assert len(log.parse(GHOST * 50 + FAILED).errors) == 2
+
+    def test_of_a_process_that_could_not_be_seized_count_only_when_criu_gave_up(self) -> None:
+        zombie = b"(00.1) Error (criu/seize.c:335): zombie 7 (comm x) found while seizing\n"
+        assert "ghost" in log.parse(zombie * 3 + GHOST).errors[0]
+        gave_up = b"(10.0) Error (criu/cr-dump.c:1655): Timeout reached. Try to interrupt: 0\n"
+        assert "zombie 7" in log.parse(zombie * 99 + gave_up).errors[0]
+
     def test_are_valid_text_whatever_the_bytes(self) -> None:
         (error,) = log.parse(b"(00.1) Error (criu/a.c:1): /tmp/\xff\x1b[31m\xe2\x80\xa8x\n").errors
         assert error == r"Error (criu/a.c:1): /tmp/\xff\x1b[31m\u2028x"
 
     def test_are_bounded_in_number_and_length(self) -> None:
-        read = log.parse(b"(00.1) Error (criu/a.c:1): " + b"x" * 100_000 + b"\n" + GHOST * 1000)
+        lines = (b"Error (criu/a.c:%d): %s\n" % (number, b"x" * 9_999) for number in range(99))
+        read = log.parse(b"".join(lines))
         assert len(read.errors) == log.MAX_ERRORS
         assert len(read.errors[0]) <= log.MAX_LINE
 
