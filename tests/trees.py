@@ -1,7 +1,8 @@
 """Directory trees: steps that change one, and a full description to compare two by.
 
 Nothing but the standard library, since it also runs as a program in the lab's hosts, inside the
-root of a container: ``python3 trees.py ROOT`` takes a :class:`Job` as JSON from its standard input.
+root of a container: ``python3 trees.py ROOT`` takes ``steps`` to do and then ``trees`` to describe
+as JSON from its standard input.
 
 Every step may be impossible where it lands (a name is taken, a parent is no directory); it then
 does nothing. So any list of steps is a valid history, and it can be shortened freely.
@@ -190,8 +191,10 @@ class Seen:
     sparse: bool = False
 
 
-def look(root: Path, *, sockets: bool = True, holes: bool = True) -> dict[bytes, Seen]:
-    """Describe a tree; times of directories are left out, as every change inside moves them."""
+def look(
+    root: Path, *, sockets: bool = True, holes: bool = True, directory_times: bool = False
+) -> dict[bytes, Seen]:
+    """Describe a tree; every change in a directory moves its time, so that it is left out."""
     found: dict[bytes, Seen] = {}
     groups: dict[int, list[bytes]] = {}
     pending = [(os.fsencode(root), b"/")]
@@ -217,7 +220,7 @@ def look(root: Path, *, sockets: bool = True, holes: bool = True) -> dict[bytes,
             owner=(status.st_uid, status.st_gid),
             content=content,
             device=status.st_rdev if kind in (stat.S_IFCHR, stat.S_IFBLK) else 0,
-            mtime_ns=0 if kind == stat.S_IFDIR else status.st_mtime_ns,
+            mtime_ns=status.st_mtime_ns if kind != stat.S_IFDIR or directory_times else 0,
             attributes=_attributes(path),
             sparse=holes and _mostly_holes(status),
         )
@@ -277,13 +280,10 @@ def main(root: str) -> None:
     os.chdir("/")
     for step in map(step_from_json, job["steps"]):
         step.run(Path("/"))
-    seen = {
-        tree: {
-            name: _brief(each)
-            for name, each in look(Path(tree), sockets=False, holes=False).items()
-        }
-        for tree in job["trees"]
-    }
+    seen = {}
+    for tree in job["trees"]:
+        described = look(Path(tree), sockets=False, holes=False, directory_times=True)
+        seen[tree] = {name: _brief(each) for name, each in described.items()}
     json.dump(to_json(seen), sys.stdout)
 
 
