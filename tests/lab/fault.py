@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from podman_checkpoint_operator.agent.api_server import ApiServer
 from podman_checkpoint_operator.agent.archives import CheckpointArchives
 from podman_checkpoint_operator.cli.main import main
+from podman_checkpoint_operator.host.bind_sources import BindSources
 from podman_checkpoint_operator.host.journal import DirectoryJournal
 from podman_checkpoint_operator.host.machine import LocalMachine
 from podman_checkpoint_operator.podman.service import PodmanService
@@ -43,6 +44,7 @@ OWNERS: Final[dict[str, Any]] = {
     "podman": PodmanService,
     "archives": CheckpointArchives,
     "machine": LocalMachine,
+    "binds": BindSources,
     "store": directory,
     "file": directory.ArchiveFile,
 }

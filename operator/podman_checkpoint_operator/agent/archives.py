@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +12,13 @@ from typing import Final
 
 from ..api.common import Compression
 from ..archive import members
-from ..archive.capture import capture_tree
-from ..archive.reader import Verified, open_plain, verify
+from ..archive.bind_mounts import up_to
+from ..archive.capture import capture_file, capture_tree
+from ..archive.laying import lay_members
+from ..archive.reader import Verified, bind_mounts_in, open_plain, verify
 from ..archive.rootfs import RootfsDiff
 from ..archive.writer import ArchiveSources, write_archive
+from ..decisions.bind_mounts import SavedBind
 from ..decisions.facts import Endpoint
 from ..decisions.failures import from_os_error
 from ..reconcilers.archive_port import Contents, Manifest, Stored
@@ -68,6 +71,8 @@ class CheckpointArchives:
                 target = self._seen(captured.volumes[name])
                 target.parent.mkdir(exist_ok=True, mode=0o700)
                 capture_tree(self._seen(path), target)
+            for source_path, path in source.bind_mounts.items():
+                self._capture_bind(path, captured.bind_mounts[source_path])
         return captured
 
     def captured(self, source: Contents, stage: Path) -> Contents:
@@ -78,6 +83,10 @@ class CheckpointArchives:
             checkpoint=stage / "checkpoint",
             upper=stage / "upper" if source.upper is not None else None,
             volumes={name: stage / "volumes" / name for name in source.volumes},
+            bind_mounts={
+                path: stage / "binds" / str(number) / path.name
+                for number, path in enumerate(sorted(source.bind_mounts))
+            },
         )
 
     def store(
@@ -123,15 +132,34 @@ class CheckpointArchives:
         with _explained():
             return _manifest(verify(self._store.resolve(uri), digest))
 
-    def open_plain(self, uri: str, digest: str) -> Iterable[bytes]:
+    def open_plain(self, uri: str, digest: str, *, end: int) -> Iterable[bytes]:
         """Yield the uncompressed archive; fail before its end if the digest is not this."""
         with _explained(), open_plain(self._store.resolve(uri), digest) as plain:
-            yield from plain
+            yield from up_to(plain, end)
+
+    def lay_down(self, uri: str, digest: str, targets: Mapping[Path, Path]) -> None:
+        """Lay the content of bind mounts down."""
+        with _explained():
+            index = bind_mounts_in(self._store.resolve(uri))
+            wanted = {
+                each.member: self._seen(targets[each.source])
+                for each in index
+                if each.source in targets
+            }
+            with open_plain(self._store.resolve(uri), digest) as plain:
+                lay_members(plain, wanted)
 
     def delete(self, uri: str) -> None:
         """Remove an archive, if it is there."""
         with _explained():
             self._store.delete(uri)
+
+    def _capture_bind(self, path: Path, target: Path) -> None:
+        self._seen(target).parent.mkdir(parents=True, mode=0o700)
+        if self._seen(path).is_dir():
+            capture_tree(self._seen(path), self._seen(target))
+        else:
+            capture_file(self._seen(path), self._seen(target))
 
     def _take_bundle(self, bundle: Path, target: Path) -> None:
         for name in _MOVED:
@@ -162,6 +190,7 @@ class CheckpointArchives:
             log=optional(members.LOG),
             rootfs=None if contents.upper is None else self._rootfs(contents, contents.upper),
             volumes={name: self._seen(path) for name, path in contents.volumes.items()},
+            bind_mounts={source: self._seen(path) for source, path in contents.bind_mounts.items()},
             origin=contents.origin,
         )
 
@@ -199,9 +228,10 @@ def _manifest(verified: Verified) -> Manifest:
             volume.name for volume in metadata.volumes if volume.name not in verified.volumes
         ),
         mount_sources=tuple(Path(mount.source) for mount in metadata.bind_mounts),
+        bind_mounts=tuple(SavedBind(each.source, each.size_bytes) for each in verified.bind_mounts),
+        podmans_bytes=verified.podmans_bytes,
         pod=metadata.pod,
         shared_namespaces=metadata.shared_namespaces,
-        plain_bytes=verified.plain_bytes,
         architecture=metadata.architecture,
         origin=metadata.origin,
         file_locks=verified.file_locks,

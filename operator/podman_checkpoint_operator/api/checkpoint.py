@@ -42,10 +42,18 @@ class GhostLimitPolicy(StrEnum):
     DISABLED = "Disabled"
 
 
+class BindMountsInArchive(StrEnum):
+    """Whether the content of bind mounts goes into the archive."""
+
+    EXCLUDE = "Exclude"
+    INCLUDE = "Include"
+
+
 class ArchiveSpec(SpecPart):
     """How the archive is to be written."""
 
     compression: Compression = Compression.ZSTD
+    bind_mounts: BindMountsInArchive = BindMountsInArchive.EXCLUDE
 
 
 class GhostLimit(SpecPart):
@@ -221,6 +229,7 @@ class VolumeReport(StatusPart):
     source: str | None = None
     destination: str
     included: bool
+    reason: str | None = None
 
 
 class CheckpointStatus(OperationStatus):

@@ -36,7 +36,7 @@ class CheckName(StrEnum):
     """Mounts that Podman assembles at each start (`--mount type=image`, `:O`); no restore
     assembles them."""
     BIND_MOUNTS = "BindMounts"
-    """The content of bind mounts, which is on the host and not in the archive."""
+    """Bind mounts whose content is on the host and not in the archive."""
     FREEZER = "Freezer"
     """A container that runs on is held still through cgroup v2."""
     STORAGE_DRIVER = "StorageDriver"
@@ -82,6 +82,9 @@ class CheckName(StrEnum):
     """The ports that the container publishes are free on the host."""
     VOLUMES = "Volumes"
     """The container's named volumes are not on the host yet, or are to be used as they are."""
+    BIND_MOUNT_SOURCES = "BindMountSources"
+    """Bind mounts whose content is in the archive: nothing is at their sources, or
+    `spec.bindMounts` says to use what is there; and there is room for the content."""
     # Before both
     ROOTFUL = "Rootful"
     """Podman runs as root; CRIU cannot do without."""

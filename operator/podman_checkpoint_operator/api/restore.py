@@ -66,6 +66,13 @@ class ExistingContainer(StrEnum):
     REPLACE = "Replace"
 
 
+class BindMountsOnTarget(StrEnum):
+    """What to do with bind mounts of the archive whose sources are on the host already."""
+
+    CREATE = "Create"
+    USE_EXISTING = "UseExisting"
+
+
 class CheckpointRef(SpecPart):
     """A ``ContainerCheckpoint`` of the same namespace."""
 
@@ -117,6 +124,7 @@ class RestoreSpec(SpecPart):
     publish_ports: Annotated[tuple[PublishPort, ...], Field(max_length=100)] = ()
     pod: OptionalPodmanName = ""
     existing_container: ExistingContainer = ExistingContainer.FAIL
+    bind_mounts: BindMountsOnTarget = BindMountsOnTarget.CREATE
     verify: Verify | None = None
     timeout_seconds: Seconds = 600
 

@@ -78,6 +78,32 @@ def capture_tree(source: Path, target: Path) -> CaptureStatistics:
     )
 
 
+def capture_file(source: Path, target: Path) -> None:
+    """Copy a single file as exactly.
+
+    Args:
+        source: A regular file.
+        target: The copy, of the same name; it must not exist, and its parent must.
+
+    Raises:
+        OperationFailed: It could not be copied.
+    """
+    try:
+        source_fd = os.open(source.parent, _DIRECTORY & ~os.O_NOFOLLOW)
+        try:
+            target_fd = os.open(target.parent, _DIRECTORY)
+            try:
+                _Capture().regular(source_fd, target_fd, source.name)
+            finally:
+                os.close(target_fd)
+        finally:
+            os.close(source_fd)
+    except (OSError, _VanishedError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        assert isinstance(cause, OSError)
+        raise from_os_error(cause, f"copy {displayed(source)} to {displayed(target)}") from error
+
+
 def sync_tree(root: Path) -> None:
     """Make everything written to a tree's file system durable (``syncfs``).
 
@@ -193,14 +219,15 @@ class _Capture:
         if status.st_nlink > 1 and (first := self._links.get(key)):
             os.link(first, name, src_dir_fd=self._root_fd, dst_dir_fd=target, follow_symlinks=False)
         elif stat.S_ISREG(status.st_mode):
-            self._regular(source, target, name)
+            self.regular(source, target, name)
         else:
             self._special(source, target, name, status)
         self.files += 1
         if status.st_nlink > 1:
             self._links.setdefault(key, "/".join(self._path))
 
-    def _regular(self, source: int, target: int, name: str) -> None:
+    def regular(self, source: int, target: int, name: str) -> None:
+        """Copy a regular file from one directory to another."""
         with _vanishing():
             original = os.open(name, _SOURCE, dir_fd=source)
         try:

@@ -28,7 +28,16 @@ VOLUMES: Final = "volumes"
 VOLUME_CONTENTS: Final = f"{VOLUMES}/*.tar"
 """The content of one volume each."""
 
-METADATA: Final = (ORIGIN, CONFIG, SPEC, NETWORK_STATUS, STATISTICS)
+BIND_MOUNTS_INDEX: Final = "bind-mounts.json"
+"""Ours: the sources of bind mounts whose content is in the archive."""
+
+BIND_MOUNTS: Final = "bind-mounts"
+"""Ours, and last: Podman is given the archive up to here."""
+
+BIND_MOUNT: Final = BIND_MOUNTS + "/{}.tar"
+"""The content of one source."""
+
+METADATA: Final = (ORIGIN, BIND_MOUNTS_INDEX, CONFIG, SPEC, NETWORK_STATUS, STATISTICS)
 """Small, and first in our archives, so that they can be read without the memory pages."""
 
 REQUIRED: Final = (CONFIG, SPEC, f"{CHECKPOINT}/inventory.img")

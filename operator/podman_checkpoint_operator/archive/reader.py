@@ -18,9 +18,10 @@ from ..api.common import Compression
 from ..api.reasons import Cause
 from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import members
+from .bind_mounts import BindContent, read_index
 from .compression import CorruptStreamError, decompressor, detect
 from .metadata import ArchiveMetadata, parse_metadata
-from .tarwalk import TarWalk, corrupt, truncated
+from .tarwalk import Member, TarWalk, corrupt, truncated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,10 @@ class Verified:
     """Whether its processes had established TCP connections."""
     volumes: frozenset[str]
     """Named volumes whose content is in it."""
+    bind_mounts: tuple[BindContent, ...]
+    """Bind mounts whose content is in it."""
+    podmans_bytes: int
+    """How much of the tar inside is for Podman: without what only this operator knows."""
 
 
 def verify(
@@ -76,6 +81,19 @@ def read_metadata(path: Path) -> ArchiveMetadata:
     Raises:
         OperationFailed: It cannot be read or is no checkpoint archive.
     """
+    return parse_metadata(_head(path))
+
+
+def bind_mounts_in(path: Path) -> tuple[BindContent, ...]:
+    """Return the bind mounts whose content is in an archive, as its head tells.
+
+    Raises:
+        OperationFailed: It cannot be read or is no checkpoint archive.
+    """
+    return read_index(_head(path).get(members.BIND_MOUNTS_INDEX))
+
+
+def _head(path: Path) -> dict[str, bytes]:
     walk = TarWalk(keep=members.METADATA)
     with _opened(path) as file:
         stored = iter(partial(file.read, _CHUNK), b"")
@@ -86,7 +104,7 @@ def read_metadata(path: Path) -> ArchiveMetadata:
                 break
         else:
             walk.close()
-    return parse_metadata(walk.kept)
+    return walk.kept
 
 
 def open_plain(
@@ -117,7 +135,9 @@ class PlainTar:
             keep=members.METADATA,
             expect=(*members.REQUIRED, *members.HINTS),
             collect=members.VOLUME_CONTENTS,
+            receive=self._note_bind_mounts,
         )
+        self._podmans_bytes = 0
         self._compression = Compression.NONE
         self._stored_bytes = 0
         self._plain_bytes = 0
@@ -172,7 +192,13 @@ class PlainTar:
                 name.removeprefix(f"{members.VOLUMES}/").removesuffix(".tar")
                 for name in self._walk.names
             ),
+            bind_mounts=read_index(self._walk.kept.get(members.BIND_MOUNTS_INDEX)),
+            podmans_bytes=self._podmans_bytes or self._plain_bytes,
         )
+
+    def _note_bind_mounts(self, member: Member) -> None:
+        if member.name == members.BIND_MOUNTS:
+            self._podmans_bytes = self._walk.offset
 
     def _stored(self) -> Iterator[bytes]:
         while data := self._read():

@@ -18,6 +18,7 @@ from . import xattrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from .entries import Entry
 
@@ -124,6 +125,19 @@ def file_chunks(path: str | bytes | os.PathLike[str], size: int) -> Iterator[Buf
                 remaining -= count
     except OSError as error:
         raise from_os_error(error, f"read {displayed(path)}") from error
+
+
+def log_chunks(path: Path, size: int) -> Iterator[Buffer]:
+    """Yield the head of a log that the running container appends to, or has just rotated."""
+    sent = 0
+    try:
+        with path.open("rb") as log:
+            while sent < size and (data := log.read(min(1 << 20, size - sent))):
+                sent += len(data)
+                yield data
+    except FileNotFoundError:
+        pass
+    yield b"\n" * (size - sent)
 
 
 class _UnrepresentableError(Exception):

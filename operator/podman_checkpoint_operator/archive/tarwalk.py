@@ -76,6 +76,7 @@ class TarWalk:
         met: Which of ``expect`` a member has matched.
         names: Names of members that match ``collect``.
         current: Name of the member that the walk has reached.
+        offset: Where the header of that member begins, extensions of the header left out.
         ended: The end marker was seen.
     """
 
@@ -91,12 +92,14 @@ class TarWalk:
         self.met: set[str] = set()
         self.names: set[str] = set()
         self.current = ""
+        self.offset = 0
         self.ended = False
         self._keep = keep
         self._expect = expect
         self._collect = collect
         self._receive = receive
         self._receiver: Receiver | None = None
+        self._passed = 0
         self._block = bytearray()
         self._collected: bytearray | None = None
         self._content = 0
@@ -119,6 +122,7 @@ class TarWalk:
             count = min(BLOCK - len(self._block), len(view))
             self._block += view[:count]
             view = view[count:]
+            self._passed += count
             if len(self._block) == BLOCK:
                 block = bytes(self._block)
                 self._block.clear()
@@ -143,11 +147,13 @@ class TarWalk:
             elif self._receiver is not None:
                 self._receiver.feed(view[:count])
             self._content -= count
+            self._passed += count
             view = view[count:]
             if self._content == 0:
                 self._content_complete()
         count = min(self._padding, len(view))
         self._padding -= count
+        self._passed += count
         return view[count:]
 
     def _content_complete(self) -> None:
@@ -199,6 +205,7 @@ class TarWalk:
         elif info.type not in _FILES:
             raise corrupt(f"member {name!r} is of a kind that Podman does not know")
         self.current = name
+        self.offset = self._passed - BLOCK
         self.met.update(pattern for pattern in self._expect if fnmatchcase(name, pattern))
         if fnmatchcase(name, self._collect) and len(self.names) < MAX_NAMES:
             self.names.add(name)

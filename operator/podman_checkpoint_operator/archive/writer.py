@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -19,11 +19,12 @@ from ..api.common import Compression
 from ..api.reasons import Cause
 from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import members
+from .bind_mounts import bind_tar, index_of, write_index
 from .compression import compressor
 from .entries import Entry, tree_entries
 from .overlay import overlay_changes
 from .rootfs import Change, Deletion, RootfsDiff
-from .tarstream import END, Buffer, TreeTar, file_chunks, member_header, padding
+from .tarstream import END, Buffer, TreeTar, file_chunks, log_chunks, member_header, padding
 from .whole import whole_changes
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class ArchiveSources:
         log: The container's log, for log drivers that write ``ctr.log``.
         rootfs: Changes of the root file system; None leaves them out.
         volumes: Named volumes (or their captures) to include, by name.
+        bind_mounts: Sources of bind mounts to include, and where the content of each lies.
         origin: What :attr:`ArchiveMetadata.origin` will say; keys are the caller's.
     """
 
@@ -71,6 +73,7 @@ class ArchiveSources:
     log: Path | None = None
     rootfs: RootfsDiff | None = None
     volumes: Mapping[str, Path] = field(default_factory=dict)
+    bind_mounts: Mapping[Path, Path] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -172,6 +175,9 @@ def _members(sources: ArchiveSources) -> Iterator[_Member]:
     if sources.origin:
         document = json.dumps(dict(sources.origin), indent=1, sort_keys=True)
         yield _document(members.ORIGIN, document.encode())
+    binds = index_of(sources.bind_mounts)
+    if binds:
+        yield _document(members.BIND_MOUNTS_INDEX, write_index(binds))
     yield _file(members.CONFIG, sources.config_dump)
     yield _file(members.SPEC, sources.spec_dump)
     for name, path in (
@@ -182,7 +188,7 @@ def _members(sources: ArchiveSources) -> Iterator[_Member]:
         if path is not None:
             yield _file(name, path)
     if sources.log is not None:
-        yield _file(members.LOG, sources.log, chunks=_log_chunks)
+        yield _file(members.LOG, sources.log, chunks=log_chunks)
     if sources.artifacts_dir is not None:
         yield from _directory(members.ARTIFACTS, sources.artifacts_dir)
     if sources.pre_checkpoint_dir is not None:
@@ -190,10 +196,24 @@ def _members(sources: ArchiveSources) -> Iterator[_Member]:
     yield from _directory(members.CHECKPOINT, sources.checkpoint_dir)
     if sources.rootfs is not None:
         yield from _rootfs(sources.rootfs)
-    if sources.volumes:
-        yield _Member(f"{members.VOLUMES}/", 0, _nothing, directory=True)
-    for name, path in sorted(sources.volumes.items()):
-        yield _tree(f"{members.VOLUMES}/{name}.tar", TreeTar(partial(tree_entries, path)))
+    yield from _trees(
+        members.VOLUMES,
+        [
+            (f"{members.VOLUMES}/{name}.tar", TreeTar(partial(tree_entries, path)))
+            for name, path in sorted(sources.volumes.items())
+        ],
+    )
+    yield from _trees(
+        members.BIND_MOUNTS,
+        [(bind.member, bind_tar(sources.bind_mounts[bind.source])) for bind in binds],
+    )
+
+
+def _trees(folder: str, tars: Sequence[tuple[str, TreeTar]]) -> Iterator[_Member]:
+    if tars:
+        yield _Member(f"{folder}/", 0, _nothing, directory=True)
+    for name, tar in tars:
+        yield _tree(name, tar)
 
 
 def _rootfs(diff: RootfsDiff) -> Iterator[_Member]:
@@ -261,19 +281,6 @@ def _tree(name: str, tar: TreeTar) -> _Member:
 
 def _nothing() -> Iterator[Buffer]:
     return iter(())
-
-
-def _log_chunks(path: Path, size: int) -> Iterator[Buffer]:
-    """Yield the head of a log that the running container appends to, or has just rotated."""
-    sent = 0
-    try:
-        with path.open("rb") as log:
-            while sent < size and (data := log.read(min(1 << 20, size - sent))):
-                sent += len(data)
-                yield data
-    except FileNotFoundError:
-        pass
-    yield b"\n" * (size - sent)
 
 
 def _status(path: Path) -> os.stat_result:

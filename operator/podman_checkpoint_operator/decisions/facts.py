@@ -23,6 +23,16 @@ class State(StrEnum):
     OTHER = "other"
 
 
+class PathKind(StrEnum):
+    """What is at a path of the host, as far as rules distinguish it."""
+
+    ABSENT = "absent"
+    EMPTY_DIRECTORY = "empty directory"
+    DIRECTORY = "directory"
+    FILE = "file"
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class Mount:
     """What is mounted into a container: a bind mount, a named volume, an image."""

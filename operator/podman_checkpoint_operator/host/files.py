@@ -64,7 +64,7 @@ def sync_file_systems(paths: Iterable[Path]) -> None:
 
 def tree_bytes(path: Path) -> int:
     """Return the bytes that a tree occupies on disk, not counting what cannot be read."""
-    total = 0
+    total = path.lstat().st_blocks * 512 if path.is_file() else 0
     for folder, _, files in os.walk(path):
         for name in files:
             with suppress(OSError):

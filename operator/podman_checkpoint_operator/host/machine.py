@@ -18,6 +18,7 @@ from ..criu.statistics import decode_dump
 from ..decisions.facts import Container, Host, Processes, Space, Starters, StoredCheckpoint
 from ..reconcilers.machine_port import Pause
 from . import files, network_lock, systemd
+from .bind_sources import BindSources
 from .description import HostDescription
 from .freezer import Freezer, thaw
 from .processes import is_traced, look_at
@@ -135,6 +136,10 @@ class LocalMachine:
             for address, protocol, port in ports
             if _is_bound(address, protocol, port)
         )
+
+    def bind_sources(self) -> BindSources:
+        """Return the sources of bind mounts on this host."""
+        return BindSources(self._root)
 
     def stored_checkpoint(self, bundle: Path) -> StoredCheckpoint | None:
         """Return the state in a container's bundle, if there is any."""

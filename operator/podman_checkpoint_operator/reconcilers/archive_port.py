@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ..decisions.bind_mounts import SavedBind
 from ..decisions.facts import Endpoint
 
 
@@ -22,6 +23,7 @@ class Contents:
         lowers: the image's layers, topmost first.
         whole_trees: ``upper`` and the one of ``lowers`` are whole trees, not layers of an overlay.
         volumes: name to content of each named volume.
+        bind_mounts: source to content of each bind mount.
     """
 
     origin: Mapping[str, str]
@@ -31,6 +33,7 @@ class Contents:
     lowers: tuple[Path, ...] = ()
     whole_trees: bool = False
     volumes: Mapping[str, Path] = field(default_factory=dict)
+    bind_mounts: Mapping[Path, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,11 @@ class Manifest:
     """Those of the volumes whose content is not in the archive."""
     mount_sources: tuple[Path, ...]
     """Sources of bind mounts, which must exist on the target."""
+    bind_mounts: tuple[SavedBind, ...]
+    """Those of the sources whose content is in the archive."""
     pod: str
     shared_namespaces: tuple[str, ...]
     """Those of its pod's infra container that it was in."""
-    plain_bytes: int = 0
-    """Of the archive when it is not compressed, as Podman gets it."""
     architecture: str = ""
     """Empty where the archive does not tell."""
     origin: Mapping[str, str] = field(default_factory=dict)
@@ -76,6 +79,8 @@ class Manifest:
     """Whether its processes held file locks."""
     connections: bool = False
     """Whether its processes had established TCP connections."""
+    podmans_bytes: int = 0
+    """Of the archive when it is not compressed, up to where its bind mounts begin."""
 
 
 class Archives(Protocol):
@@ -110,8 +115,23 @@ class Archives(Protocol):
     def verify(self, uri: str, digest: str) -> Manifest:
         """Read an archive from end to end, and return what it says of its container."""
 
-    def open_plain(self, uri: str, digest: str) -> Iterable[bytes]:
-        """Yield the uncompressed archive; fail before its end if the digest is not this."""
+    def open_plain(self, uri: str, digest: str, *, end: int) -> Iterable[bytes]:
+        """Yield the uncompressed archive; fail before its end if the digest is not this.
+
+        Args:
+            uri: where it is.
+            digest: that it must have.
+            end: how much of it is asked for.
+        """
+
+    def lay_down(self, uri: str, digest: str, targets: Mapping[Path, Path]) -> None:
+        """Lay the content of bind mounts down.
+
+        Args:
+            uri: where the archive is.
+            digest: that it must have.
+            targets: by source, where its content is to be; nothing is there yet.
+        """
 
     def delete(self, uri: str) -> None:
         """Remove an archive, if it is there."""

@@ -23,7 +23,7 @@ from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import size
 from ..decisions.recovery import Next
 from .archive_port import Contents, Stored, archive_name
-from .contents import contents_of, volume_reports
+from .contents import contents_of, report_mounts
 from .dump import Dumper, Tools
 from .hooks import Hooks
 from .interrupted import DUMPED, DUMPING, InterruptedDump, changed
@@ -167,17 +167,18 @@ class _Course:
         """Observe everything that can stand in the way, and stop at what does."""
         operation = self._operation
         operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
+        archives = self._archives.location()
+        report_mounts(operation, container, self._spec, self._machine, archives)
         observation = observe(
             container,
             self._spec,
             machine=self._machine,
             contents=self._contents(container),
-            archives=self._archives.location(),
+            archives=archives,
             pod=self._podman.pod(container.pod) if container.pod else None,
         )
         self._dumper.predicted = observation.processes.ghost_files
         operation.status["host"] = observation.host_facts()
-        operation.status["volumes"] = volume_reports(container, self._spec)
         operation.check(observation.checks)
 
     def _dump(self, container: Container) -> None:
@@ -274,9 +275,8 @@ class _Course:
             self._operation.succeed(Reason.CHECKPOINTED, message)
 
     def _contents(self, container: Container) -> Contents:
-        features = sorted(self._machine.known_host().cpu_features)
-        host = {**(self._operation.status.get("host") or {}), "cpuFeatures": " ".join(features)}
-        return contents_of(container, self._spec, self._operation.resource, host)
+        operation, features = self._operation, self._machine.known_host().cpu_features
+        return contents_of(container, self._spec, operation.resource, operation.status, features)
 
     def _archive_name(self) -> str:
         return _name_for(self._operation.resource, self._compression())

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ..decisions.facts import Container, Host, Processes, Space, Starters, StoredCheckpoint
 from ..decisions.ghost import Held, Need
+from .bind_port import BindSources
 
 
 @dataclass
@@ -67,6 +68,9 @@ class Machine(Protocol):
 
     def busy_ports(self, ports: Iterable[tuple[str, str, int]]) -> tuple[str, ...]:
         """Return those of (address, protocol, port) that something listens on."""
+
+    def bind_sources(self) -> BindSources:
+        """Return the sources of bind mounts on this host."""
 
     def stored_checkpoint(self, bundle: Path) -> StoredCheckpoint | None:
         """Return the state in a container's bundle, if there is any."""

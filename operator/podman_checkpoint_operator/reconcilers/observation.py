@@ -75,7 +75,10 @@ def observe(
             container, host, machine.starters(container), stops=not wanted.leave_running
         ),
         *preflight.mount_checks(
-            container, machine.symlinked_sources(container), archive=wanted.archive
+            container,
+            machine.symlinked_sources(container),
+            archive=wanted.archive,
+            carried=tuple(contents.bind_mounts),
         ),
     ]
     if any(check.result == "Fail" for check in checks):
@@ -132,6 +135,7 @@ def _spaces(
     if spec.pre_copy:
         images += processes.memory_bytes
     files = sum(map(machine.tree_bytes, contents.volumes.values()))
+    files += sum(map(machine.tree_bytes, contents.bind_mounts.values()))
     files += machine.tree_bytes(contents.upper) if contents.upper else 0
     on_host = images + (files if spec.leave_running else 0)
     spaces = [machine.space("the state on the host", host.graph_root, needed_bytes=on_host)]

@@ -115,6 +115,11 @@ class Operation:
         self._condition(type_, ConditionStatus.TRUE, reason, message)
         self._reporter.event(self.resource, "Normal", reason, message)
 
+    def state(self, type_: ConditionType, true: bool, reason: Reason, message: str) -> None:
+        """Note how something is as a condition; it is written with the next report."""
+        status = ConditionStatus.TRUE if true else ConditionStatus.FALSE
+        self._condition(type_, status, reason, message)
+
     def missed(self, type_: ConditionType, failure: OperationFailed) -> None:
         """Note a milestone that was not reached as a condition; written with the next report."""
         self._condition(type_, ConditionStatus.FALSE, failure.cause, failure.message)

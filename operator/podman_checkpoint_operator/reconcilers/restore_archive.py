@@ -7,25 +7,23 @@ stream whose digest turns out wrong is broken off before its end.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
 from ..api.reasons import Cause, ConditionType, Reason
 from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.log import Phase
-from ..decisions import network_preflight as network
 from ..decisions import pod_preflight
 from ..decisions import restore_preflight as preflight
 from ..decisions.archive_preflight import archive_checks, origin_check
 from ..decisions.checkpoint_preflight import space_checks
-from ..decisions.facts import Container, State, Target
+from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.option_preflight import volume_checks
-from ..decisions.preflight import Check
 from ..decisions.source import ArchivedState
 from . import shared_network
 from .archive_port import Archives, Manifest
+from .bind_mounts import BindMounts
 from .explain import explain
 from .journal import Step
 from .machine_port import Machine
@@ -41,7 +39,7 @@ from .podman_port import (
 from .resource import StatusUnwritable
 from .restart_policy import RestartPolicies
 from .running import identity, require_running
-from .target import Replacement, network_options, observe_target, saved
+from .target import Replacement, network_checks, network_options, observe_target, saved
 from .verification import Verification
 
 _SETTLE_POLL_SECONDS: Final = 1.0
@@ -67,6 +65,7 @@ class ArchiveRestore:
         self._operation = operation
         self._spec = spec
         self._replacement = Replacement(podman, operation)
+        self._bind_mounts = BindMounts(machine, archives, operation, spec)
         self._verification = Verification(podman, machine, operation, spec)
 
     def run(self, state: ArchivedState) -> None:
@@ -86,6 +85,7 @@ class ArchiveRestore:
         """Bring what an earlier agent has begun to an end: nobody asks for it any more."""
         step = self._operation.entry.step
         if step is Step.RESTORED or (step is Step.RESTORING and self._settled() is not None):
+            self._bind_mounts.end()
             self._replacement.complete()
         else:
             self._undo()
@@ -113,8 +113,10 @@ class ArchiveRestore:
             Step.RESTORING,
             made=name if self._spec.name else manifest.container_id,
             madeVolumes=[] if self._spec.ignore_volumes else volumes,
+            laid=self._bind_mounts.plans(),
         )
-        self._see_running(self._podman.inspect(self._restore(state, name)))
+        self._bind_mounts.lay_down(state)
+        self._see_running(self._podman.inspect(self._restore(state, name, manifest.podmans_bytes)))
         return False
 
     def _adopted(self, manifest: Manifest, name: str) -> bool:
@@ -157,6 +159,7 @@ class ArchiveRestore:
                 wanted=self._spec.tcp_established or self._spec.tcp_close,
             ),
         ]
+        target, bind_checks = self._bind_mounts.look(manifest, target)
         if self._spec.existing_container is ExistingContainer.REPLACE:
             self._replacement.plan(target)
             target = self._replacement.without_replaced(target, self._spec)
@@ -170,34 +173,19 @@ class ArchiveRestore:
         checks += preflight.target_checks(
             description, target, ignore_volumes=self._spec.ignore_volumes
         )
-        checks += self._network_checks(manifest, target)
+        checks += network_checks(manifest, target, self._spec)
         checks += space_checks(
-            self._machine.space(purpose, path, needed_bytes=manifest.plain_bytes)
+            self._machine.space(purpose, path, needed_bytes=manifest.podmans_bytes)
             for purpose, path in (
                 ("Podman's copy of the archive", host.copy_dir),
                 ("the unpacked archive", host.graph_root),
             )
         )
+        checks += bind_checks
         operation.check(checks)
         return sorted(set(manifest.volumes) - set(target.existing_volumes))
 
-    def _network_checks(self, manifest: Manifest, target: Target) -> Iterator[Check]:
-        spec = self._spec
-        wanted = network.wanted_endpoints(
-            manifest.endpoints,
-            manifest.asked_endpoints,
-            new_name=bool(spec.name),
-            ignore_ip=spec.ignore_static_ip,
-            ignore_mac=spec.ignore_static_mac,
-        )
-        yield from network.address_checks(wanted, target.networks)
-        yield from network.moved_connection_checks(
-            connections=manifest.connections,
-            tcp_established=spec.tcp_established,
-            ignore_ip=spec.ignore_static_ip,
-        )
-
-    def _restore(self, state: ArchivedState, name: str) -> str:
+    def _restore(self, state: ArchivedState, name: str, end: int) -> str:
         operation = self._operation
         operation.progress(Reason.RESTORING, f"Restoring container {name}")
         spec = self._spec
@@ -215,7 +203,7 @@ class ArchiveRestore:
         )
         try:
             container_id, statistics = self._podman.restore_archive(
-                self._archives.open_plain(state.uri, state.digest),
+                self._archives.open_plain(state.uri, state.digest, end=end),
                 options,
                 timeout=operation.remaining(),
             )
@@ -267,13 +255,15 @@ class ArchiveRestore:
         """Remove what a failed restore has made: Podman leaves it, and it blocks the next try."""
         if self._operation.entry.step is not Step.RESTORING:
             return
-        container = self._made()
-        if container is not None and container.state is not State.RUNNING:
+        if (container := self._made()) is not None:
+            if container.state is State.RUNNING:
+                return
             self._podman.remove(container.id)
             shared_network.reopen(self._podman, self._machine, container.network_of)
         for volume in self._operation.entry.data["madeVolumes"]:
             with suppress(PodmanError):
                 self._podman.remove_volume(volume)
+        self._bind_mounts.take_back()
 
     def _see_running(self, container: Container) -> None:
         require_running(self._podman, container)
@@ -288,6 +278,7 @@ class ArchiveRestore:
         # The container itself may have been replaced by its restored self.
         self._policies.settle(known["id"])
         operation.reached(ConditionType.RESTORED, Reason.RESTORED, message)
+        self._bind_mounts.end()
         if self._spec.verify is not None:
             container = self._podman.inspect(known["id"])
             self._verification.run(container, kept_aside=self._replacement.kept_as)

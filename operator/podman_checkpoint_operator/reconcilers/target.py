@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
 from ..api.restore import RestoreSpec, published
+from ..decisions import network_preflight as network
 from ..decisions.archive_preflight import Origin, Saved
 from ..decisions.facts import Container, State, Target
+from ..decisions.preflight import Check
 from .archive_port import Manifest
 from .journal import Step
 from .machine_port import Machine
@@ -59,6 +62,23 @@ def network_options(spec: RestoreSpec) -> list[str]:
         "spec.ignoreStaticMAC": spec.ignore_static_mac,
     }
     return [name for name, value in asked.items() if value]
+
+
+def network_checks(manifest: Manifest, target: Target, spec: RestoreSpec) -> Iterator[Check]:
+    """Checks of the addresses that the container will have, and of its connections."""
+    wanted = network.wanted_endpoints(
+        manifest.endpoints,
+        manifest.asked_endpoints,
+        new_name=bool(spec.name),
+        ignore_ip=spec.ignore_static_ip,
+        ignore_mac=spec.ignore_static_mac,
+    )
+    yield from network.address_checks(wanted, target.networks)
+    yield from network.moved_connection_checks(
+        connections=manifest.connections,
+        tcp_established=spec.tcp_established,
+        ignore_ip=spec.ignore_static_ip,
+    )
 
 
 class Replacement:
