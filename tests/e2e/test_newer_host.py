@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.failing import reproduces
 from tests.e2e.support import CONNECTED, clear_host, podman_version
 from tests.lab import inventory, lifecycle
+from tests.lab.hosts import NamespacedHost
 from tests.lab.releases import NEXT_HOST
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.e2e.failing import Failing
     from tests.e2e.support import Bench
     from tests.lab.inventory import Host
 
@@ -83,3 +86,27 @@ def test_saved_connections_are_closed_where_that_can_be(bench: Bench, host_n: Ho
 
     assert container.state == "running"
     assert not container.connections()
+
+
+@reproduces("ghost-file")
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_the_log_of_a_failed_dump_is_found(failing: Failing, newer: Host, runtime: str) -> None:
+    failing.host = NamespacedHost(newer.name)
+    container = failing.script(
+        "exec 3>/g; dd if=/dev/zero of=/g bs=1M count=2; rm /g", runtime=runtime
+    )
+    with failing.criu_options():
+        failing.checkpoint(container)
+
+
+@reproduces("file-missing")
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_the_log_of_a_failed_restore_is_found(failing: Failing, newer: Host, runtime: str) -> None:
+    """These runtimes name no log, or quote from it what is harmless."""
+    failing.host = NamespacedHost(newer.name)
+    folder = f"/srv/{failing.bench.prefix}"
+    newer.exec("mkdir", "-p", folder)
+    container = failing.script("exec 3>/data/log", f"--volume={folder}:/data", runtime=runtime)
+    failing.saved(container)
+    newer.exec("rm", f"{folder}/log")
+    failing.restore(container)
