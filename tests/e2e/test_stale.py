@@ -1,5 +1,7 @@
 """What is restored is what was asked for: no older state, and no other container's archive.
 
+And where it cannot be restored, that is found before the target is touched.
+
 States that a user has made stale by hand are in test_failures_restore.py too.
 """
 
@@ -77,6 +79,40 @@ def test_left_running_by_hand_and_stopped_at_once(bench: Bench, host_a: Host) ->
     host_a.exec("podman", "start", container.name)
     host_a.exec(*by_hand)
     bench.restore(host_a, asked, "fresh").wait_ready()
+
+
+def test_a_port_that_was_taken_meanwhile(bench: Bench, host_a: Host) -> None:
+    container = bench.count(host_a, "--publish", "18433:80")
+    saved = bench.checkpoint(container)
+    saved.wait_ready()
+    other = bench.run(host_a, "sleep", "1000", options=("--publish", "18433:80"), suffix="other")
+    require_failed(
+        bench.restore(host_a, saved, "taken"),
+        "PortInUse",
+        evidence="18433/tcp",
+        remedy="Stop what listens there",
+    )
+    other.remove()
+    bench.restore(host_a, saved, "free").wait_ready()
+
+
+def test_no_room_for_the_unpacked_archive(bench: Bench, host_a: Host, host_b: Host) -> None:
+    host_b.load_image("busybox")
+    archived(bench, bench.count(host_a))
+    saved = bench.object("ContainerCheckpoint", "archived")
+    before = what_is_there(host_b)
+    host_b.exec("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/var/tmp")
+    try:
+        require_failed(
+            bench.restore(host_b, saved, "full"),
+            "NoSpace",
+            evidence="not enough space for Podman's copy of the archive",
+            remedy="Free ",
+        )
+    finally:
+        host_b.exec("umount", "/var/tmp")
+    assert what_is_there(host_b) == before
+    bench.restore(host_b, saved, "good").wait_ready()
 
 
 def test_a_swapped_archive(bench: Bench, host_a: Host, host_b: Host) -> None:

@@ -64,8 +64,8 @@ class CheckName(StrEnum):
     """The pod that the container belongs to, or is to go into, is there and shares what it
     needs."""
     SHARED_NETWORK = "SharedNetwork"
-    """Containers that share a network, in a pod or without one: what a checkpoint of one of them
-    does to the others' connections, and that addresses and ports are the owner's."""
+    """Other containers share the container's network: it is shut for all of them from the
+    checkpoint to the restore."""
     DEPENDENCIES = "Dependencies"
     """The containers that must run before this one do."""
     CONTAINER_ID = "ContainerID"

@@ -93,6 +93,8 @@ class Container:
     """ID of the one of them whose network it is in."""
     dependencies: tuple[str, ...] = ()
     """IDs of all containers that must run before it: the joined ones, and those it requires."""
+    published: tuple[tuple[str, str, int], ...] = ()
+    """Address, protocol and port of each published port on the host."""
     checkpointed: bool = False
     """Whether Podman knows that a checkpoint has stopped it; forgotten at the next boot."""
     restart_policy: RestartPolicy = RestartPolicy("no")

@@ -182,16 +182,22 @@ def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iter
     else:
         yield passed("Volumes", "none in the way")
     yield from mount_source_checks(target.missing_mount_sources, target.symlinked_mount_sources)
-    if target.busy_ports:
-        yield failed(
-            "Ports",
-            f"in use on this host: {listed(target.busy_ports)}",
-            Cause.PORT_IN_USE,
-            "Set spec.publishPorts to free ports, or stop what listens there; after a failed"
-            " restore it may be the Podman service itself: systemctl restart podman.service",
-        )
-    else:
-        yield passed("Ports", "free on this host")
+    yield port_check(
+        target.busy_ports, "Set spec.publishPorts to free ports, or stop what listens there"
+    )
+
+
+def port_check(busy: Sequence[str], remedy: str) -> Check:
+    """Check that nothing listens on the ports that the container publishes."""
+    if not busy:
+        return passed("Ports", "free on this host")
+    return failed(
+        "Ports",
+        f"in use on this host: {listed(busy)}",
+        Cause.PORT_IN_USE,
+        f"{remedy}; after a failed restore it may be the Podman service itself: systemctl restart"
+        " podman.service",
+    )
 
 
 def mount_source_checks(missing: Sequence[Path], symlinked: Sequence[Path]) -> Iterator[Check]:

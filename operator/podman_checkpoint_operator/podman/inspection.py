@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -53,6 +53,7 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         pod=data.get("Pod") or "",
         annotations=dict(config.get("Annotations") or {}),
         exec_sessions=tuple(data.get("ExecIDs") or ()),
+        published=tuple(_published(host_config.get("PortBindings") or {})),
         checkpointed=bool(state.get("Checkpointed")),
         restart_policy=_restart_policy(host_config.get("RestartPolicy") or {}),
         unit=(config.get("Labels") or {}).get(_UNIT_LABEL, ""),
@@ -148,6 +149,14 @@ def _state(status: str) -> State:
         return State(status)
     except ValueError:
         return State.OTHER
+
+
+def _published(bindings: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """Read ``{"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}``."""
+    for inside, outside in bindings.items():
+        for each in outside or ():
+            if port := int(each.get("HostPort") or 0):
+                yield each.get("HostIp") or "", inside.partition("/")[2] or "tcp", port
 
 
 def _restart_policy(policy: Mapping[str, Any]) -> RestartPolicy:

@@ -114,12 +114,19 @@ class LocalRestore:
                     saved=stored is not None and stored.connections,
                     wanted=self._spec.tcp_established or self._spec.tcp_close,
                 ),
+                preflight.port_check(
+                    self._machine.busy_ports(self._ports(container)), "Stop what listens there"
+                ),
                 *preflight.mount_source_checks(
                     self._machine.missing(container.mount_sources),
                     self._machine.symlinked_sources(container),
                 ),
             ]
         )
+
+    def _ports(self, container: Container) -> tuple[tuple[str, str, int], ...]:
+        """Return those that it will take; one that runs has its own."""
+        return () if container.state is State.RUNNING else container.published
 
     def _joined_checks(
         self, container: Container, stored: StoredCheckpoint | None

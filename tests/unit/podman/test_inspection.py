@@ -190,6 +190,20 @@ def test_a_network_with_the_containers_in_it() -> None:
     assert network_from_inspect({"name": "none"}) == Network("none")
 
 
+def test_ports_that_it_takes_on_the_host() -> None:
+    data = recorded("container")
+    data["HostConfig"]["PortBindings"] = {
+        "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}, {"HostIp": "::1", "HostPort": "81"}],
+        "53/udp": [{"HostIp": "", "HostPort": "5353"}],
+        "99/tcp": None,
+    }
+    assert container_from_inspect(data).published == (
+        ("0.0.0.0", "tcp", 8080),
+        ("::1", "tcp", 81),
+        ("", "udp", 5353),
+    )
+
+
 def test_who_else_starts_it() -> None:
     data = recorded("container")
     assert container_from_inspect(data).restart_policy == RestartPolicy("no")
