@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.e2e.explained import require_failed
 from tests.e2e.support import Bench, Container, clear_host, make_namespace, remove_namespace
 from tests.e2e.test_cold_start import policy
 from tests.lab import lifecycle
@@ -207,18 +206,11 @@ def test_a_unit_does_not_start_its_container_while_it_is_masked(
     machine.exec("sh", "-c", f"cat >/run/systemd/system/{unit}", stdin=text)
     machine.exec("systemctl", "daemon-reload")
     machine.exec("systemctl", "start", unit)
-    require_failed(
-        work.checkpoint(container, "refused"), "ColdStart", evidence=unit, remedy="systemctl mask"
-    )
-    assert container.state == "running"
     machine.exec("systemctl", "mask", unit)
     machine.exec("systemctl", "daemon-reload")
-    saved = work.checkpoint(container, "masked")
-    saved.wait_ready()
+    work.checkpoint(container).wait_ready()
     machine.exec("systemctl", "start", unit, check=False)
     assert container.state == "exited"
-    work.restore(machine, saved).wait_ready()
-    assert container.state == "running"
     machine.exec("rm", f"/etc/systemd/system/{unit}", f"/run/systemd/system/{unit}")
     machine.exec("systemctl", "daemon-reload")
 
