@@ -125,8 +125,9 @@ class LocalRestore:
         )
 
     def _ports(self, container: Container) -> tuple[tuple[str, str, int], ...]:
-        """Return those that it will take; one that runs has its own."""
-        return () if container.state is State.RUNNING else container.published
+        """Return those that it will take; those of a network that it joins are the owner's."""
+        taken = container.state is State.RUNNING or container.network_of
+        return () if taken else container.published
 
     def _joined_checks(
         self, container: Container, stored: StoredCheckpoint | None
