@@ -39,7 +39,10 @@ while :; do sleep 1; done
 
 
 def busy(bench: Bench, host: Host) -> Container:
+    folder = f"/srv/{bench.prefix}"
+    host.exec("sh", "-c", f"mkdir -p {folder} && echo bound >{folder}/file")
     options = (
+        *("--volume", f"{folder}:/bound"),
         *("--env", f"DB_PASSWORD={PASSWORD}", "--label", f"token={PASSWORD}"),
         *("--volume", f"{bench.name('data')}:/data", "--publish", "18441:80"),
     )
@@ -92,7 +95,10 @@ def test_checkpointctl_reads_our_archives_as_we_do(
 ) -> None:
     container = busy(bench, host_a)
     status = bench.checkpoint(
-        container, leaveRunning=True, tcpEstablished=True, archive={"compression": compression}
+        container,
+        leaveRunning=True,
+        tcpEstablished=True,
+        archive={"compression": compression, "bindMounts": "Include"},
     ).wait_ready()
     archive = archive_in_host(status)
     ours, theirs = inspected(host_a, archive), judged(here(archive))
@@ -129,7 +135,7 @@ def test_checkpointctl_reads_our_archives_as_we_do(
 def test_everything_is_told_but_secrets(bench: Bench, host_a: Host) -> None:
     container = busy(bench, host_a)
     status = bench.checkpoint(
-        container, leaveRunning=True, tcpEstablished=True, archive={}
+        container, leaveRunning=True, tcpEstablished=True, archive={"bindMounts": "Include"}
     ).wait_ready()
     archive = archive_in_host(status)
     told = inspected(host_a, archive)
@@ -138,6 +144,15 @@ def test_everything_is_told_but_secrets(bench: Bench, host_a: Host) -> None:
     assert told["incomplete"] == []
     assert told["container"]["imageID"] == status["container"]["imageID"]
     assert (told["container"]["command"], told["container"]["argumentCount"]) == ("sh", 3)
+    assert told["container"]["bindMounts"] == [
+        {
+            "source": f"/srv/{bench.prefix}",
+            "destination": "/bound",
+            "included": True,
+            "files": 1,
+            "sizeBytes": len("bound\n"),
+        }
+    ]
     assert "DB_PASSWORD" in told["container"]["environment"]
     for name in ("podmanVersion", "criuVersion", "kernelVersion", "architecture"):
         assert told["origin"][name] == status["host"][name]

@@ -69,12 +69,18 @@ class PortReport(_Part):
 
 
 class BindMountReport(_Part):
-    """A path of the host in the container. Its content is not in the archive."""
+    """A path of the host in the container."""
 
     source: str
-    """Path on the host; it has to be there for a restore."""
+    """Path on the host; it has to be there for a restore, unless its content is included."""
     destination: str
     """Path in the container."""
+    included: bool
+    """Whether the archive holds its content."""
+    files: int
+    """How many files, folders and links of it are in the archive."""
+    size_bytes: int
+    """Content of these files."""
 
 
 class ContainerReport(_Part):

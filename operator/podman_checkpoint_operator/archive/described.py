@@ -11,6 +11,7 @@ from ..api.archive_report import (
     NetworkReport,
     OriginReport,
     PortReport,
+    TreeReport,
 )
 from ..api.common import to_camel
 from . import members
@@ -18,15 +19,18 @@ from . import members
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .metadata import ArchiveMetadata, Port
+    from .metadata import ArchiveMetadata, BindMount, Port
 
 
-def container_report(metadata: ArchiveMetadata, files: Mapping[str, bytes]) -> ContainerReport:
+def container_report(
+    metadata: ArchiveMetadata, files: Mapping[str, bytes], contents: Mapping[str, TreeReport]
+) -> ContainerReport:
     """Describe the container, leaving out whatever may be secret.
 
     Args:
         metadata: of the archive.
         files: the members that it comes from, which say a little more.
+        contents: what is in the archive of bind mounts, by their sources.
     """
     process = _object(json.loads(files[members.SPEC]), "process")
     command = _texts(process.get("args"))
@@ -49,8 +53,7 @@ def container_report(metadata: ArchiveMetadata, files: Mapping[str, bytes]) -> C
         ),
         ports=tuple(map(_port, metadata.ports)),
         bind_mounts=tuple(
-            BindMountReport(source=each.source, destination=each.destination)
-            for each in metadata.bind_mounts
+            _bind_mount(each, contents.get(each.source)) for each in metadata.bind_mounts
         ),
     )
 
@@ -70,6 +73,16 @@ def _port(port: Port) -> PortReport:
         container_port=port.container_port,
         count=port.count,
         protocol=port.protocol,
+    )
+
+
+def _bind_mount(mount: BindMount, content: TreeReport | None) -> BindMountReport:
+    return BindMountReport(
+        source=mount.source,
+        destination=mount.destination,
+        included=content is not None,
+        files=content.files if content else 0,
+        size_bytes=content.size_bytes if content else 0,
     )
 
 

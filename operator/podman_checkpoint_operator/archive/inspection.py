@@ -24,6 +24,7 @@ from ..criu.snapshot_report import report as checkpoint_report
 from ..criu.statistics import decode_dump
 from ..decisions.failures import OperationFailed, from_os_error
 from . import members
+from .bind_mounts import read_index
 from .compression import detect
 from .described import container_report, origin_report
 from .metadata import parse_metadata
@@ -40,6 +41,8 @@ MAX_PATHS: Final = 1000
 
 _CHUNK: Final = 1024 * 1024
 _MAX_NOTES: Final = 100
+_TREES: Final = (members.ROOTFS_DIFF, members.DEVSHM)
+_FOLDERS_OF_TREES: Final = (members.VOLUMES, members.BIND_MOUNTS)
 _KEPT: Final = (*members.METADATA, members.DELETED_FILES)
 
 
@@ -114,7 +117,7 @@ class _Look:
         if folder == members.PRE_CHECKPOINT and name:
             self._sizes.add(name, member.size)
             return None
-        is_tree = member.name in (members.ROOTFS_DIFF, members.DEVSHM) or folder == members.VOLUMES
+        is_tree = member.name in _TREES or folder in _FOLDERS_OF_TREES
         if not is_tree or not member.is_file:
             return None
         tree = _Tree(member.name, self._note)
@@ -153,7 +156,7 @@ class _Look:
         shm = self._trees.get(members.DEVSHM)
         return ArchiveReport(
             archive=file,
-            container=container_report(metadata, kept),
+            container=container_report(metadata, kept, self._bind_mounts(kept)),
             origin=origin_report(metadata.origin),
             checkpoint=checkpoint_report(self._snapshot, self._sizes, time=_time(self._time)),
             statistics=self._statistics(kept.get(members.STATISTICS)),
@@ -164,6 +167,16 @@ class _Look:
             dev_shm=TreeReport(files=shm.files, size_bytes=shm.size_bytes) if shm else None,
             incomplete=tuple(self._notes),
         )
+
+    def _bind_mounts(self, kept: dict[str, bytes]) -> dict[str, TreeReport]:
+        """Return what is in the archive of bind mounts, by their sources."""
+        index = read_index(kept.get(members.BIND_MOUNTS_INDEX))
+        trees = {str(each.source): self._trees.get(each.member) for each in index}
+        return {
+            source: TreeReport(files=tree.files, size_bytes=tree.size_bytes)
+            for source, tree in trees.items()
+            if tree
+        }
 
     def _volume(self, name: str, destination: str) -> VolumeContentReport:
         tree = self._trees.get(f"{members.VOLUMES}/{name}.tar")

@@ -16,6 +16,7 @@ from .output import OUTPUTS, CannotRead, opened, printable, refuse
 if TYPE_CHECKING:
     from ..api.archive_report import (
         ArchiveReport,
+        BindMountReport,
         CheckpointReport,
         ContainerReport,
         ProcessReport,
@@ -134,7 +135,8 @@ def _container(container: ContainerReport) -> Iterator[str]:
         host = f"{port.host_ip or '*'}:{port.host_port}"
         yield _field("Port", f"{host} -> {port.container_port}/{port.protocol}{last}")
     for mount in container.bind_mounts:
-        yield _field("Bind mount", f"{mount.source} at {mount.destination}, not in the archive")
+        content = _tree(mount) if mount.included else "not in the archive"
+        yield _field("Bind mount", f"{mount.source} at {mount.destination}, {content}")
 
 
 def _origin(report: ArchiveReport) -> Iterator[str]:
@@ -176,7 +178,7 @@ def _trees(report: ArchiveReport) -> Iterator[str]:
     yield from _listed("Deleted", changed.deleted, changed.deleted_count)
 
 
-def _tree(tree: TreeReport) -> str:
+def _tree(tree: TreeReport | BindMountReport) -> str:
     return f"{tree.files} files, {_size(tree.size_bytes)}"
 
 

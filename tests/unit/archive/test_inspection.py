@@ -6,6 +6,7 @@ import io
 import json
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,8 +33,6 @@ from tests.unit.criu.checkpoint_images import IMAGES, SECRET
 from tests.unit.criu.test_statistics import DUMP
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from podman_checkpoint_operator.archive.writer import ArchiveSources
 
 MIB = 1024 * 1024
@@ -83,7 +82,9 @@ def test_everything_is_told(sources: ArchiveSources, compression: Compression) -
     assert (container.created, container.architecture) == ("2026-11-23T01:00:31Z", "amd64")
     assert container.networks[0].addresses == ("10.88.0.9/16",)
     assert (container.ports[0].host_ip, container.ports[0].host_port) == (None, 15432)
-    assert [each.source for each in container.bind_mounts] == ["/srv/mssql"]
+    assert [(each.source, each.included) for each in container.bind_mounts] == [
+        ("/srv/mssql", False)
+    ]
     assert report.origin is not None
     assert (report.origin.node_name, report.origin.criu_version) == ("host-a", "4.2.1")
     assert report.origin.podman_version is None
@@ -100,6 +101,14 @@ def test_everything_is_told(sources: ArchiveSources, compression: Compression) -
     assert report.dev_shm is not None
     assert report.dev_shm.files == 0
     assert report.incomplete == ()
+
+
+def test_bind_mounts_in_the_archive_are_counted(sources: ArchiveSources, tmp_path: Path) -> None:
+    (tmp_path / "bound").mkdir()
+    (tmp_path / "bound" / "rows").write_bytes(b"12345")
+    whole = replace(sources, bind_mounts={Path("/srv/mssql"): tmp_path / "bound"})
+    (mount,) = inspect(io.BytesIO(archive(whole)[0])).container.bind_mounts
+    assert (mount.included, mount.files, mount.size_bytes) == (True, 1, 5)
 
 
 def test_no_secret_is_told(sources: ArchiveSources) -> None:
