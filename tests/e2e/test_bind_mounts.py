@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.explained import require_failed
 from tests.e2e.faults import kill_at_each, require_nothing_left, require_one_archive
-from tests.e2e.support import archive_in_host, condition
+from tests.e2e.support import archive_in_host, clear_host, condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,7 @@ def folder(bench: Bench, host_a: Host, host_b: Host) -> Iterator[str]:
     """A folder for the sources of bind mounts, on either host if it is there."""
     yield f"/srv/{bench.prefix}"
     for host in (host_a, host_b):
+        clear_host(host, bench.prefix)  # a container that writes there would be in the way
         host.exec("rm", "-rf", f"/srv/{bench.prefix}")
 
 
