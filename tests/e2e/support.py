@@ -65,6 +65,8 @@ class Object:
     resource: Resource
     namespace: str
     name: str
+    patience: float = PATIENCE_SECONDS
+    """How long to wait for it, in seconds."""
 
     def get(self) -> dict[str, Any]:
         """Return it as it is now."""
@@ -106,7 +108,7 @@ class Object:
             return reached(seen)
 
         what = f"{self.resource.kind} {self.name} to be {what}"
-        wait_until(look, what, timeout=PATIENCE_SECONDS)
+        wait_until(look, what, timeout=self.patience)
         return seen
 
     def wait_ended(self) -> dict[str, Any]:
@@ -225,6 +227,8 @@ class Bench:
 
     prefix: str = field(default_factory=lambda: f"e2e-{secrets.token_hex(3)}")
     """The namespace, and how all of the test's containers, volumes and networks begin."""
+    patience: float = PATIENCE_SECONDS
+    """How long to wait for its resources; for hosts in software emulation more than for others."""
 
     def name(self, suffix: str = "c") -> str:
         """Return a name that no other test has."""
@@ -309,7 +313,7 @@ class Bench:
 
     def object(self, kind: str, name: str) -> Object:
         """Return a resource of the test's namespace, whether or not it is there."""
-        return Object(KINDS[kind], self.prefix, name)
+        return Object(KINDS[kind], self.prefix, name, self.patience)
 
     def checkpoint(self, container: Container, resource: str = "saved", /, **spec: Any) -> Object:
         """Apply a ContainerCheckpoint of a container."""

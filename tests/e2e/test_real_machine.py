@@ -54,7 +54,7 @@ def machine() -> Iterator[VirtualHost]:
 
 @pytest.fixture
 def work(machine: VirtualHost) -> Iterator[Bench]:
-    bench = Bench()
+    bench = Bench(patience=PATIENCE)
     make_namespace(bench.prefix)
     yield bench
     machine.agent_start()
