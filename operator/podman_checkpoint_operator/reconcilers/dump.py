@@ -196,10 +196,10 @@ class Dumper:
         """Dump once; return None when CRIU refused a ghost file, which is added to the refusals."""
         try:
             return dump()
-        except PodmanUnreachable:
-            raise
         except PodmanTimedOut as error:
             return self._settle(container, error)
+        except PodmanUnreachable:
+            raise
         except PodmanError as error:
             log = self._machine.read_log(container.bundle, "dump.log")
             refused = criu_log.parse(log).ghost_refusal if log else None

@@ -25,7 +25,7 @@ class PodmanUnreachable(PodmanError):
     """The service did not answer: not running, no socket, no permission."""
 
 
-class PodmanTimedOut(PodmanError):
+class PodmanTimedOut(PodmanUnreachable):
     """No answer in time. What was asked may still be going on in the service."""
 
 

@@ -24,7 +24,7 @@ from ..decisions.failures import Interrupted, OperationFailed
 from .explained import explained
 from .journal import Journal, Step
 from .operation import Operation
-from .podman_port import PodmanUnreachable
+from .podman_port import PodmanTimedOut, PodmanUnreachable
 from .resource import Reporter, Resource, ResourceGone, StatusUnwritable
 from .restore import WaitForCheckpoint
 
@@ -34,6 +34,14 @@ _T = TypeVar("_T")
 
 RETRY_SECONDS: Final = 5.0
 DEFAULT_SECONDS: Final = 600
+_IT_IS_AWAY: Final = (
+    "Start it on the host: systemctl enable --now podman.socket; or point the agent at its"
+    " socket with PODMAN_CHECKPOINT_PODMAN_URL"
+)
+_IT_HANGS: Final = (
+    "See on the host what keeps Podman: whether podman ps answers, and the load of the host. If it"
+    " hangs: systemctl restart podman.service"
+)
 _REMEMBERED: Final = 10_000
 _LOOKERS: Final = 2
 
@@ -232,10 +240,7 @@ class Operations:
 
     async def _wait_for_podman(self, operation: Operation, error: PodmanUnreachable) -> bool:
         """Wait a little, or fail the operation when its time is over; return whether to go on."""
-        remedy = (
-            "Start it on the host: systemctl enable --now podman.socket; or point the agent at its"
-            " socket with PODMAN_CHECKPOINT_PODMAN_URL"
-        )
+        remedy = _IT_HANGS if isinstance(error, PodmanTimedOut) else _IT_IS_AWAY
         failure = OperationFailed(Cause.PODMAN_UNREACHABLE, str(error), remedy)
         if not operation.is_late():
             await self._in(

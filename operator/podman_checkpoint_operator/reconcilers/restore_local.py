@@ -181,11 +181,11 @@ class LocalRestore:
         )
         try:
             statistics = self._podman.restore(container.id, options, timeout=operation.remaining())
-        except PodmanUnreachable:
-            raise
         except PodmanTimedOut as error:
             self._settle(container, error)
             statistics = {}
+        except PodmanUnreachable:
+            raise
         except PodmanError as error:
             log = self._machine.read_log(container.bundle, "restore.log")
             stored = self._machine.stored_checkpoint(container.bundle)

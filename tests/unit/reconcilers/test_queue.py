@@ -28,6 +28,7 @@ from podman_checkpoint_operator.reconcilers.operation import Operation
 from podman_checkpoint_operator.reconcilers.podman_port import (
     NotFound,
     PodmanError,
+    PodmanTimedOut,
     PodmanUnreachable,
 )
 from podman_checkpoint_operator.reconcilers.queue import Operations
@@ -312,6 +313,13 @@ def test_podman_may_come_back_and_meanwhile_users_know_what_to_do() -> None:
     waiting = host.reporter.statuses["uid-1"][0]
     assert "podman.socket" in waiting["diagnosis"]["remedy"]
     assert "diagnosis" not in host.reporter.statuses["uid-1"][-1]
+
+
+def test_podman_that_is_slow_is_asked_again() -> None:
+    script = Raising(PodmanTimedOut("not in time"))
+    host = carry_out(script, resource())
+    assert host.reporter.ready("uid-1") == Reason.CHECKPOINTED
+    assert "podman ps" in host.reporter.statuses["uid-1"][0]["diagnosis"]["remedy"]
 
 
 def test_podman_that_stays_away_is_a_failure_when_the_time_is_over() -> None:
