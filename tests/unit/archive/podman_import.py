@@ -46,7 +46,8 @@ def unpack(archive: bytes, root: Path) -> None:
                     _remove_all(path)
             _make(tar, member, path, root)
             os.chown(path, member.uid, member.gid, follow_symlinks=False)
-            if not member.issym():
+            # A further name has the mode of its first, and may be one of a symbolic link.
+            if not (member.issym() or member.islnk()):
                 os.chmod(path, member.mode)
             os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
             for key, value in member.pax_headers.items():
