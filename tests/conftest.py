@@ -1,0 +1,13 @@
+"""What all tests share: properties are tried on the same examples in every run.
+
+A change is judged by what it changes, not by what chance finds; ``SOAK=1`` lets chance look.
+"""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+from tests.e2e.soak import SOAKING
+
+settings.register_profile("project", derandomize=not SOAKING)
+settings.load_profile("project")
