@@ -103,6 +103,7 @@ def test_what_was_saved_is_described(bench: Bench, host_a: Host) -> None:
         "source": "/srv",
         "destination": "/srv",
         "included": False,
+        "reason": "spec.archive.bindMounts is Exclude",
     }
     statistics = status["statistics"]
     assert 0 < statistics["frozenMicroseconds"] <= statistics["pausedMicroseconds"]

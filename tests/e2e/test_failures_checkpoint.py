@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.explained import require_described, require_failed
 from tests.e2e.faults import criu_replaced
-from tests.e2e.support import CONNECTED, Bench, Container, condition
+from tests.e2e.support import CONNECTED, Bench, Container, condition, forget_ghost_limit
 from tests.lab import paths
 from tests.lab.waiting import wait_until
 
@@ -107,7 +107,7 @@ def test_removed_on_exit(bench: Bench, host_a: Host, host_b: Host) -> None:
 
 
 def test_ghost_file_beyond_max(bench: Bench, host_a: Host) -> None:
-    host_a.exec("sed", "-i", "/^ghost-limit/d", "/etc/criu/runc.conf")
+    forget_ghost_limit(host_a)
     container = bench.run(host_a, image="ghostwriter")
     since = container.started_at
     wait_until(lambda: "deleted" in host_a.exec("podman", "logs", container.name).stdout, "a ghost")

@@ -17,6 +17,7 @@ from tests.e2e.faults import (
     require_unfrozen,
     wait_for_death,
 )
+from tests.e2e.support import forget_ghost_limit
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def test_what_was_done_before_is_undone_when_the_dump_fails(bench: Bench, host_a
         " while :; do cat /more >&9 2>/dev/null && rm /more; sleep 0.1; done"
     )
     container = bench.run(host_a, "sh", "-c", script)
+    forget_ghost_limit(host_a)
     grow = hook(
         "dd if=/dev/zero of=/more.new bs=1M count=3; mv /more.new /more;"
         " while test -e /more; do sleep 0.1; done"
