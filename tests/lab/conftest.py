@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import network, paths
+from tests.lab import agents, network, paths
 from tests.lab.hosts import NamespacedHost
+from tests.lab.stand_in import Checkout
 from tests.lab.vm import VirtualHost
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ def vm(new_vm: VirtualHost) -> Iterator[VirtualHost]:
     yield new_vm
     if new_vm.is_up():
         new_vm.exec("podman", "rm", "--all", "--force", "--time=0")
+
+
+@pytest.fixture
+def checkout(monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """What agents are made from: stand-ins."""
+    checkout = Checkout()
+    monkeypatch.setattr(agents, "prepare", checkout.prepare)
+    return checkout
 
 
 @pytest.fixture(autouse=True)

@@ -13,43 +13,14 @@ import pytest
 
 from tests.lab import agents
 from tests.lab.agent_process import COMMAND, KUBECONFIG
-from tests.lab.agents import Launch, for_hosts
+from tests.lab.agents import for_hosts
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.hosts import NamespacedHost
-    from tests.lab.releases import Release
-
-STAND_IN = """\
-#!/bin/sh
-echo "$0 $1 node=$PODMAN_CHECKPOINT_NODE_NAME limit=$LIMIT {name}"
-cat "$KUBECONFIG"
-sleep 4713 &
-while :; do sleep 1; done
-"""
-
-
-class Checkout:
-    """Stands for what the checkout holds: as many agents as are wanted."""
-
-    def __init__(self) -> None:
-        self.name = "first"
-
-    def prepare(self, _: Release) -> Launch:
-        return Launch(
-            python_path="/nowhere",
-            script=STAND_IN.replace("{name}", self.name),
-            fault_command=("sh", "-c", 'echo "fault $LIMIT in $PYTHONPATH"; sleep 60', "fault"),
-        )
-
-
-@pytest.fixture
-def checkout(monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    checkout = Checkout()
-    monkeypatch.setattr(agents, "prepare", checkout.prepare)
-    return checkout
+    from tests.lab.stand_in import Checkout
 
 
 @pytest.fixture

@@ -13,48 +13,19 @@ import pytest
 
 from tests.lab import agents
 from tests.lab.agent_process import COMMAND, KUBECONFIG
-from tests.lab.agents import Launch
 from tests.lab.vm_agent import UNIT, UNIT_SOURCE
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.lab.stand_in import Checkout
     from tests.lab.vm import VirtualHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.vm, pytest.mark.timeout(1800)]
 
 PATIENCE = 120
 """Seconds. All is emulated, and other tests may run."""
-
-STAND_IN = """\
-#!/bin/sh
-echo "$0 $1 node=$PODMAN_CHECKPOINT_NODE_NAME limit=$LIMIT {name}"
-cat "$KUBECONFIG"
-sleep 4713 &
-while :; do sleep 1; done
-"""
-
-
-class Checkout:
-    """Stands for what the checkout holds: as many agents as are wanted."""
-
-    def __init__(self) -> None:
-        self.name = "first"
-
-    def prepare(self) -> Launch:
-        return Launch(
-            python_path="/nowhere",
-            script=STAND_IN.replace("{name}", self.name),
-            fault_command=("sh", "-c", 'echo "fault $LIMIT in $PYTHONPATH"; sleep 60', "fault"),
-        )
-
-
-@pytest.fixture
-def checkout(monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    checkout = Checkout()
-    monkeypatch.setattr(agents, "prepare", checkout.prepare)
-    return checkout
 
 
 @pytest.fixture
