@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import textwrap
 from pathlib import Path
@@ -12,7 +11,7 @@ from ..api.reasons import Cause
 from ..criu import log as criu_log
 from ..criu.catalogue import diagnose_log, diagnose_podman
 from ..criu.log import Log, Phase
-from .output import OUTPUTS, CannotRead, opened, refuse
+from .output import CannotRead, add_reader, opened, refuse
 
 if TYPE_CHECKING:
     from ..criu.diagnosis import Diagnosis
@@ -36,17 +35,15 @@ _OPTIONS_FILES: Final = "/etc/criu/*.conf"
 
 def add_parser(commands: Any) -> None:
     """Add the command to a parser's commands."""
-    parser = commands.add_parser(
+    add_reader(
+        commands,
         "diagnose",
-        help="explain a log of CRIU's",
+        diagnose,
+        summary="explain a log of CRIU's",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        metavar="FILE",
+        file_help="dump.log or restore.log",
     )
-    parser.add_argument("file", metavar="FILE", help="dump.log or restore.log; - reads the input")
-    parser.add_argument(
-        "-o", "--output", choices=OUTPUTS, default="text", help="default: %(default)s"
-    )
-    parser.set_defaults(call=lambda arguments: diagnose(arguments.file, arguments.output))
 
 
 def diagnose(file: str, output: str) -> int:

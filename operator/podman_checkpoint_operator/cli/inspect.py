@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +10,7 @@ from ..api.reasons import Cause
 from ..archive.inspection import inspect as look_into
 from ..criu.secrecy import without_secrets
 from ..decisions.failures import OperationFailed
-from .output import OUTPUTS, CannotRead, opened, printable, refuse
+from .output import CannotRead, add_reader, opened, printable, refuse
 
 if TYPE_CHECKING:
     from ..api.archive_report import (
@@ -44,17 +43,15 @@ _PATHS: Final = 20
 
 def add_parser(commands: Any) -> None:
     """Add the command to a parser's commands."""
-    parser = commands.add_parser(
+    add_reader(
+        commands,
         "inspect",
-        help="tell what is in an archive",
+        inspect,
+        summary="tell what is in an archive",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        metavar="ARCHIVE",
+        file_help="the file",
     )
-    parser.add_argument("archive", metavar="ARCHIVE", help="the file; - reads the input")
-    parser.add_argument(
-        "-o", "--output", choices=OUTPUTS, default="text", help="default: %(default)s"
-    )
-    parser.set_defaults(call=lambda arguments: inspect(arguments.archive, arguments.output))
 
 
 def inspect(archive: str, output: str) -> int:

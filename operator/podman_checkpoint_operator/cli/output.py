@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import stat
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 OUTPUTS: Final = ("text", "json")
 REFUSED: Final = 2
 """Exit status: the command line is wrong, or what it names cannot be read."""
+
+
+def add_reader(
+    commands: Any,
+    name: str,
+    call: Callable[[str, str], int],
+    *,
+    summary: str,
+    description: str,
+    metavar: str,
+    file_help: str,
+) -> None:
+    """Add a command that reads one file and prints text or JSON.
+
+    Args:
+        commands: of a parser.
+        name: of the command.
+        call: is given the file and the kind of output, and returns the exit status.
+        summary: for the list of commands.
+        description: for the command's own help, printed as it is.
+        metavar: what the help calls the file.
+        file_help: what the file is.
+    """
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar=metavar, help=f"{file_help}; - reads the input")
+    parser.add_argument(
+        "-o", "--output", choices=OUTPUTS, default="text", help="default: %(default)s"
+    )
+    parser.set_defaults(call=lambda arguments: call(arguments.file, arguments.output))
 
 
 class CannotRead(Exception):
