@@ -26,7 +26,6 @@ from .journal import Step
 from .machine_port import GhostLimits, Machine
 from .operation import Operation
 from .podman_port import (
-    SETTLE_SECONDS,
     CheckpointOptions,
     Podman,
     PodmanError,
@@ -34,6 +33,7 @@ from .podman_port import (
     PodmanUnreachable,
 )
 from .restart_policy import RestartPolicies
+from .running import settled
 
 Statistics = dict[str, int]
 """CRIU's names and numbers: times in microseconds, and pages."""
@@ -223,10 +223,7 @@ class Dumper:
             f"the dump did not end within timeoutSeconds: {error}",
             "Set spec.timeoutSeconds higher; the time grows with the container's memory",
         )
-        try:
-            now = self._podman.inspect(container.id, timeout=SETTLE_SECONDS)
-        except PodmanError:
-            raise failure from error
+        now = settled(self._podman, container, error, failure)
         stored = self._machine.stored_checkpoint(container.bundle)
         late = self._operation.entry.data["dumpBeganAt"]
         if now.state is State.RUNNING or stored is None or not is_of(stored, began(late)):

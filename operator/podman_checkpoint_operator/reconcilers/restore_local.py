@@ -21,7 +21,6 @@ from .journal import Step
 from .machine_port import Machine
 from .operation import Operation
 from .podman_port import (
-    SETTLE_SECONDS,
     NotFound,
     Podman,
     PodmanError,
@@ -30,7 +29,7 @@ from .podman_port import (
     RestoreOptions,
 )
 from .restart_policy import RestartPolicies
-from .running import identity, require_running
+from .running import identity, require_running, settled
 from .target import network_options
 from .verification import Verification
 
@@ -201,10 +200,7 @@ class LocalRestore:
             f"the restore did not end within timeoutSeconds: {error}",
             "Set spec.timeoutSeconds higher; the state is still on the host",
         )
-        try:
-            now = self._podman.inspect(container.id, timeout=SETTLE_SECONDS)
-        except PodmanError:
-            raise failure from error
+        now = settled(self._podman, container, error, failure)
         if now.state is not State.RUNNING:
             raise failure from error
 

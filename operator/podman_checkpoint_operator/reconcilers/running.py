@@ -1,4 +1,4 @@
-"""Whether a restored container lives, and how status names it."""
+"""Whether a container lives after what was done to it, and how status names it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from ..api.reasons import Cause
 from ..decisions.facts import Container, State
 from ..decisions.failures import OperationFailed
-from .podman_port import Podman
+from .podman_port import SETTLE_SECONDS, Podman, PodmanError, PodmanTimedOut
 
 _LOOKS: Final = 4
 _BETWEEN_SECONDS: Final = 0.1
@@ -31,6 +31,22 @@ def require_running(podman: Podman, container: Container) -> None:
                 " other one had",
             )
         time.sleep(_BETWEEN_SECONDS)
+
+
+def settled(
+    podman: Podman, container: Container, error: PodmanTimedOut, failure: OperationFailed
+) -> Container:
+    """Return what has become of a container when an answer about it did not come in time.
+
+    Podman goes on with what it was asked for, and answers an inspect after it.
+
+    Raises:
+        OperationFailed: ``failure``, because it goes on for too long.
+    """
+    try:
+        return podman.inspect(container.id, timeout=SETTLE_SECONDS)
+    except PodmanError:
+        raise failure from error
 
 
 def identity(container: Container) -> dict[str, str]:
