@@ -177,10 +177,8 @@ REFUSED: Final = [
     _in_place("name, pod and publishPorts need an archive", name="copy"),
     _in_place("name, pod and publishPorts need an archive", pod="p1"),
     _in_place("name, pod and publishPorts need an archive", publishPorts=["1:1"]),
-    _in_place("ignoreStaticMAC need an archive", ignoreRootFS=True),
-    _in_place("ignoreStaticMAC need an archive", ignoreVolumes=True),
-    _in_place("ignoreStaticMAC need an archive", ignoreStaticIP=True),
-    _in_place("ignoreStaticMAC need an archive", ignoreStaticMAC=True),
+    _in_place("ignoreRootFS and ignoreVolumes need an archive", ignoreRootFS=True),
+    _in_place("ignoreRootFS and ignoreVolumes need an archive", ignoreVolumes=True),
     _in_place("Replace needs an archive", existingContainer="Replace"),
     *(
         _restore(_PORTS, "spec.publishPorts[0]", publishPorts=[port])
@@ -241,6 +239,7 @@ ADMITTED: Final = [
     _restore(verify={"exec": {"command": ["sh", "-c", "exit 0"]}, "timeoutSeconds": 300}),
     Case(RESTORES.kind, in_place(verify={"exec": {"command": ["true"]}})),
     Case(RESTORES.kind, in_place(tcpEstablished=True, existingContainer="Adopt")),
+    Case(RESTORES.kind, in_place(ignoreStaticIP=True, ignoreStaticMAC=True)),
     Case(RESTORES.kind, archived()),
 ]
 

@@ -105,6 +105,49 @@ class TestStaticAddresses:
         assert addresses(self.container, network) == static
 
 
+class TestAddressTakenMeanwhile:
+    """A container that waits for its restore in place, and another one that takes its address."""
+
+    def taken(self, bench: Bench, host: Host, address: str) -> Container:
+        return bench.run(host, *IDLE, options=(f"--ip={address}",), suffix="other")
+
+    def test_is_found_before_the_container_is_touched(self, bench: Bench, host_a: Host) -> None:
+        container = bench.count(host_a)
+        address, mac = addresses(container, "podman")
+        seen = len(container.counts())
+        saved = bench.checkpoint(container)
+        saved.wait_ready()
+        other = self.taken(bench, host_a, address)
+
+        status = require_failed(
+            bench.restore(host_a, saved, "taken"),
+            "AddressInUse",
+            evidence=address,
+            remedy="Set spec.ignoreStaticIP: true",
+        )
+        assert other.name in status["diagnosis"]["evidence"]
+        assert container.state == "exited"
+
+        other.remove()
+        bench.restore(host_a, saved, "free").wait_ready()
+        container.require_counting_on(since=seen)
+        assert addresses(container, "podman") == (address, mac)
+
+    def test_gives_the_container_another_one_where_that_is_asked_for(
+        self, bench: Bench, host_a: Host
+    ) -> None:
+        container = bench.count(host_a)
+        address, mac = addresses(container, "podman")
+        seen = len(container.counts())
+        bench.checkpoint(container).wait_ready()
+        self.taken(bench, host_a, address)
+        here = {"containerRef": {"name": container.name}}
+        bench.restore(host_a, here, ignoreStaticIP=True).wait_ready()
+        container.require_counting_on(since=seen)
+        ip, kept = addresses(container, "podman")
+        assert (ip != address, kept) == (True, mac)
+
+
 def test_a_new_port_that_is_taken_is_found_before_anything_is_made(
     bench: Bench, host_a: Host, host_b: Host
 ) -> None:
@@ -188,14 +231,14 @@ def test_options_for_archives_are_refused_in_place(bench: Bench, host_a: Host) -
     saved = bench.checkpoint(container)
     saved.wait_ready()
 
-    options = {"publishPorts": ["18435:80"], "ignoreStaticIP": True, "ignoreVolumes": True}
+    options = {"publishPorts": ["18435:80"], "ignoreRootFS": True, "ignoreVolumes": True}
     status = require_failed(
         bench.restore(host_a, saved, "refused", **options),
         "UnsupportedOption",
         evidence="spec.publishPorts",
         remedy="spec.source.archive",
     )
-    assert "spec.ignoreStaticIP" in status["diagnosis"]["evidence"]
+    assert "spec.ignoreVolumes" in status["diagnosis"]["evidence"]
     clone = bench.restore(host_a, saved, "clone", name=bench.name("clone"))
     require_failed(clone, "UnsupportedOption", evidence="spec.name", remedy="spec.source.archive")
 

@@ -203,3 +203,29 @@ def test_a_host_that_cannot_run_it(bench: Bench, host_a: Host, host_b: Host) -> 
     newer = edited(host_b, status, "criu", criuVersion="99.1")
     found = checks(bench.restore(host_b, newer, "criu").wait_ready())
     assert (found["CPU"], found["Architecture"], found["CRIU"]) == ("Pass", "Pass", "Warn")
+
+
+def test_state_that_the_host_cannot_run_any_more(bench: Bench, host_a: Host) -> None:
+    """As after a boot with another CPU, and with an older CRIU."""
+    container = bench.count(host_a)
+    seen = len(container.counts())
+    saved = bench.checkpoint(container)
+    saved.wait_ready()
+    note = f"{container.inspect('{{.StaticDir}}')}/podman-checkpoint.dev.json"
+    noted = json.loads(host_a.exec("cat", note).stdout)
+    assert noted["uid"] == saved.get()["metadata"]["uid"]
+    changed = noted | {"cpuFeatures": f"{noted['cpuFeatures']} zz9", "criuVersion": "99.1"}
+    host_a.exec("sh", "-c", 'cat >"$0"', note, stdin=json.dumps(changed))
+    require_failed(
+        bench.restore(host_a, saved, "other-cpu"),
+        "CPUMismatch",
+        evidence="zz9",
+        remedy="Give the host the CPU back",
+    )
+    assert container.state == "exited"
+
+    same_cpu = changed | {"cpuFeatures": noted["cpuFeatures"]}
+    host_a.exec("sh", "-c", 'cat >"$0"', note, stdin=json.dumps(same_cpu))
+    assert checks(bench.restore(host_a, saved).wait_ready())["CRIU"] == "Warn"
+    container.require_counting_on(since=seen)
+    assert host_a.exec("test", "-e", note, check=False).returncode == 1

@@ -28,3 +28,6 @@ RESTORES: Final = Resource("ContainerRestore", "containerrestores", "containerre
 FINALIZER: Final = f"{GROUP}/agent"
 ANNOTATION_PREFIX: Final = f"agent.{GROUP}"
 REPORTING_COMPONENT: Final = f"{GROUP}/node-agent"
+
+ORIGIN_FILE: Final = f"{GROUP}.json"
+"""Beside a checkpoint, in its archive or its bundle: which host took it, and for which resource."""

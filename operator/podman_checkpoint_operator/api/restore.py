@@ -152,18 +152,11 @@ class RestoreSpec(SpecPart):
                 "continues the same container; remove them, or use source.archive or "
                 "source.checkpointRef"
             )
-        if any(
-            (
-                self.ignore_root_fs,
-                self.ignore_volumes,
-                self.ignore_static_ip,
-                self.ignore_static_mac,
-            )
-        ):
+        if self.ignore_root_fs or self.ignore_volumes:
             raise ValueError(
-                "ignoreRootFS, ignoreVolumes, ignoreStaticIP and ignoreStaticMAC need an archive: "
-                "a restore from containerRef continues the same container; remove them, or use "
-                "source.archive or source.checkpointRef"
+                "ignoreRootFS and ignoreVolumes need an archive: a restore from containerRef "
+                "continues the same container; remove them, or use source.archive or "
+                "source.checkpointRef"
             )
         if self.existing_container is ExistingContainer.REPLACE:
             raise ValueError(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..api.names import GROUP
+from ..api.names import ORIGIN_FILE
 
-ORIGIN: Final = f"{GROUP}.json"
+ORIGIN: Final = ORIGIN_FILE
 """Ours: where the checkpoint comes from. Podman unpacks it beside the rest and ignores it."""
 
 CONFIG: Final = "config.dump"

@@ -1,4 +1,4 @@
-"""Whether an archive is the one that is asked for, and whether this host can run what it holds."""
+"""Whether an archive is the one that is asked for, and whether this host can run what was saved."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 from ..api.reasons import Cause
 from ..criu.configuration import version
-from .facts import Host
+from .facts import Container, Host, StoredCheckpoint
 from .preflight import Check, failed, listed, passed, warned
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an archive was made, as the agent that wrote it has noted in it."""
+    """Where a checkpoint was taken, as the agent that took it has noted."""
 
     namespace: str = ""
-    """Of the ContainerCheckpoint; empty for archives that Podman has made."""
+    """Of the ContainerCheckpoint; empty for what Podman has made by itself."""
     name: str = ""
     uid: str = ""
     criu_version: str = ""
@@ -24,7 +24,7 @@ class Origin:
 
     @classmethod
     def read(cls, noted: Mapping[str, str]) -> Origin:
-        """Read what an archive says of itself; what is missing is empty."""
+        """Read a note; what is missing is empty."""
         return cls(
             namespace=noted.get("namespace", ""),
             name=noted.get("name", ""),
@@ -100,7 +100,12 @@ def archive_checks(saved: Saved, host: Host) -> Iterator[Check]:
         )
         return
     yield passed("Architecture", saved.architecture or "the archive does not tell")
-    yield _cpu_check(saved, host)
+    yield _cpu_check(
+        saved.origin,
+        host,
+        "the archive",
+        "Restore it on a host whose CPU has these, the same or a newer model",
+    )
     if saved.runtime and saved.runtime != host.runtime:
         yield failed(
             "Runtime",
@@ -110,20 +115,45 @@ def archive_checks(saved: Saved, host: Host) -> Iterator[Check]:
         )
     else:
         yield passed("Runtime", saved.runtime)
-    made_by, here = saved.origin.criu_version, host.criu_version
+    yield from _criu_checks(saved.origin, host, "the archive")
+
+
+def stored_checks(container: Container, stored: StoredCheckpoint, host: Host) -> Iterator[Check]:
+    """Checks that the host, since it was booted, can still run what was left on it.
+
+    Args:
+        container: to be restored in place.
+        stored: what lies in its bundle.
+        host: as it is.
+    """
+    started_at = stored.origin.get("startedAt")
+    same_run = started_at == container.started_at.isoformat()
+    origin = Origin.read(stored.origin if same_run else {})
+    yield _cpu_check(
+        origin,
+        host,
+        "the state",
+        "Give the host the CPU back that it had, or another that has these; of a virtual machine"
+        " it is a setting",
+    )
+    yield from _criu_checks(origin, host, "the state")
+
+
+def _criu_checks(origin: Origin, host: Host, what: str) -> Iterator[Check]:
+    made_by, here = origin.criu_version, host.criu_version
     if version(here)[:2] < version(made_by)[:2]:
         yield warned(
             "CRIU",
-            f"the archive was made by CRIU {made_by}; this host has CRIU {here}, which may not be"
-            " able to read it",
+            f"{what} was made by CRIU {made_by}; this host has CRIU {here}, which may not be able"
+            " to read it",
             f"If the restore fails, install CRIU {made_by} or newer",
         )
 
 
-def _cpu_check(saved: Saved, host: Host) -> Check:
-    needed = saved.origin.cpu_features
+def _cpu_check(origin: Origin, host: Host, what: str, remedy: str) -> Check:
+    needed = origin.cpu_features
     if not needed or not host.cpu_features:
-        return passed("CPU", "not compared: the archive does not tell")
+        return passed("CPU", f"not compared: {what} does not tell")
     missing = sorted(needed - host.cpu_features)
     if missing:
         return failed(
@@ -131,6 +161,6 @@ def _cpu_check(saved: Saved, host: Host) -> Check:
             f"this host's CPU lacks {listed(missing, most=8)}, which the container's programs may"
             " have found and use",
             Cause.CPU_MISMATCH,
-            "Restore it on a host whose CPU has these, the same or a newer model",
+            remedy,
         )
-    return passed("CPU", f"has all {len(needed)} instruction sets of the other host")
+    return passed("CPU", f"has all {len(needed)} instruction sets that were there")

@@ -216,6 +216,8 @@ class StoredCheckpoint:
     """Whether it was taken since the host booted, and Podman's word of it still counts."""
     left_running: bool = False
     """Whether the log, where it was kept, says that the processes went on after the dump."""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """What the agent noted before it dumped the container, perhaps in an earlier run of it."""
 
 
 @dataclass(frozen=True)

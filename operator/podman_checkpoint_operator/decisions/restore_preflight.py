@@ -163,15 +163,7 @@ def connection_checks(*, saved: bool, wanted: bool) -> Iterator[Check]:
 def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iterator[Check]:
     """Checks that what the container needs is there, and that what it will take is free."""
     yield from _image_checks(saved, target)
-    if target.missing_networks:
-        yield failed(
-            "Networks",
-            f"missing on this host: {listed(target.missing_networks)}",
-            Cause.NETWORK_MISSING,
-            f"Create it: podman network create {target.missing_networks[0]}",
-        )
-    else:
-        yield passed("Networks", "on this host")
+    yield network_check(target.missing_networks)
     if target.existing_volumes and not ignore_volumes:
         yield failed(
             "Volumes",
@@ -184,6 +176,18 @@ def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iter
     yield from mount_source_checks(target.missing_mount_sources, target.symlinked_mount_sources)
     yield port_check(
         target.busy_ports, "Set spec.publishPorts to free ports, or stop what listens there"
+    )
+
+
+def network_check(missing: Sequence[str]) -> Check:
+    """Check that the container's networks are there."""
+    if not missing:
+        return passed("Networks", "on this host")
+    return failed(
+        "Networks",
+        f"missing on this host: {listed(missing)}",
+        Cause.NETWORK_MISSING,
+        f"Create it: podman network create {missing[0]}",
     )
 
 

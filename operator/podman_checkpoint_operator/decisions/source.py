@@ -11,6 +11,7 @@ from ..api.checkpoint import CheckpointStatus
 from ..api.common import ConditionStatus
 from ..api.reasons import Cause, ConditionType
 from .archive_preflight import Claim
+from .facts import StoredCheckpoint
 from .failures import OperationFailed
 from .restore_preflight import Interval
 
@@ -23,6 +24,8 @@ class LocalState:
     """The container's name or ID."""
     taken: Interval | None = None
     """When it was taken, where a ContainerCheckpoint tells."""
+    stored: StoredCheckpoint | None = None
+    """The state itself, where somebody has looked already."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,11 @@ class NotYet:
 
 
 def state_of_checkpoint(
-    name: str, checkpoint: Mapping[str, Any] | None, *, node_name: str, in_place: bool
+    name: str,
+    checkpoint: Mapping[str, Any] | None,
+    *,
+    node_name: str,
+    in_place: StoredCheckpoint | None,
 ) -> State | NotYet:
     """Decide where a checkpoint's state is taken from.
 
@@ -53,7 +60,7 @@ def state_of_checkpoint(
         name: of the ContainerCheckpoint.
         checkpoint: the resource, or None when there is none.
         node_name: of this host.
-        in_place: the container is on this host, stopped, with stored state.
+        in_place: the state of the container that it has stopped, where that is on this host.
 
     Raises:
         OperationFailed: the checkpoint failed, or its state is on another host only.
@@ -72,7 +79,7 @@ def state_of_checkpoint(
     if ready is None or ready.status is not ConditionStatus.TRUE:
         return NotYet(f"ContainerCheckpoint {name} is not Ready yet")
     if in_place and status.container:
-        return LocalState(status.container.id, _interval(status))
+        return LocalState(status.container.id, _interval(status), in_place)
     if status.archive is not None:
         claim = Claim(
             namespace=str(checkpoint["metadata"]["namespace"]),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ..api.names import ORIGIN_FILE
 from ..criu import log as criu_log
 from ..criu.log import LOG_NAMES
 from ..criu.statistics import decode_dump
@@ -24,7 +25,8 @@ from .freezer import Freezer, thaw
 from .processes import is_traced, look_at
 from .sessions import end_session
 
-# Everything that Podman keeps in a bundle of a checkpoint beside the images, by its sources.
+# Everything that Podman keeps in a bundle of a checkpoint beside the images, by its sources, and
+# our note.
 _CHECKPOINT_FILES: Final = (
     "checkpoint",
     "pre-checkpoint",
@@ -35,6 +37,7 @@ _CHECKPOINT_FILES: Final = (
     "spec.dump",
     "network.status",
     "devshm-checkpoint.tar",
+    ORIGIN_FILE,
 )
 _PODMAN_ALIVE: Final = Path("/run/libpod/alive")
 _PODMAN_RESTART: Final = "podman-restart.service"
@@ -158,7 +161,19 @@ class LocalMachine:
             logged=log is not None,
             since_boot=taken_at >= self._podman_booted_at(),
             left_running=log is not None and criu_log.left_running(log),
+            origin=self._origin(bundle),
         )
+
+    def note_origin(self, bundle: Path, origin: Mapping[str, str]) -> None:
+        """Keep beside the state that a dump is about to leave what the host is at that time."""
+        content = json.dumps(dict(origin)).encode()
+        files.replace_file(self._seen(bundle) / ORIGIN_FILE, content, mode=0o600)
+
+    def _origin(self, bundle: Path) -> dict[str, str]:
+        with suppress(OSError, ValueError, AttributeError):
+            noted = json.loads((self._seen(bundle) / ORIGIN_FILE).read_text())
+            return {key: value for key, value in noted.items() if isinstance(value, str)}
+        return {}
 
     def tracks_memory(self) -> bool:
         """Whether kernel and CRIU can tell which memory changes after it was copied."""

@@ -107,6 +107,15 @@ def network_from_inspect(data: Mapping[str, Any]) -> Network:
     )
 
 
+def endpoints_from_status(status: Mapping[str, Any]) -> tuple[Endpoint, ...]:
+    """Read ``network.status`` of a container's bundle."""
+    return tuple(
+        _endpoint(name, interface)
+        for name, network in status.items()
+        for interface in (network.get("interfaces") or {}).values()
+    )
+
+
 def _endpoint(network: str, interface: Mapping[str, Any]) -> Endpoint:
     subnets = interface.get("subnets") or ()
     addresses = tuple(str(subnet["ipnet"]).partition("/")[0] for subnet in subnets)

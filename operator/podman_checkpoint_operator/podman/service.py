@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..decisions.facts import Container, Network, Pod, RestartPolicy
+from ..decisions.facts import Container, Endpoint, Network, Pod, RestartPolicy
 from ..reconcilers.podman_port import (
     CheckpointOptions,
     NotFound,
@@ -17,7 +18,12 @@ from ..reconcilers.podman_port import (
     Session,
 )
 from . import vfs_store
-from .inspection import container_from_inspect, network_from_inspect, pod_from_inspect
+from .inspection import (
+    container_from_inspect,
+    endpoints_from_status,
+    network_from_inspect,
+    pod_from_inspect,
+)
 from .multiplexed import payloads
 from .transport import Transport
 
@@ -203,6 +209,18 @@ class PodmanService:
         except NotFound:
             return None
         return network_from_inspect(answer)
+
+    def saved_endpoints(self, container: Container) -> tuple[Endpoint, ...]:
+        """Return where a container was in its own networks when it was checkpointed.
+
+        Podman asks for the same again. It keeps them in a file only: an inspect tells nothing of a
+        container that does not run.
+        """
+        path = self._root / container.bundle.relative_to("/") / "network.status"
+        try:
+            return endpoints_from_status(json.loads(path.read_bytes()) or {})
+        except (OSError, ValueError):
+            return ()
 
     def pod(self, reference: str) -> Pod | None:
         """Return the pod of this name or ID, or None."""

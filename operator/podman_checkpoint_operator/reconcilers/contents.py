@@ -18,6 +18,30 @@ from .operation import Operation
 from .resource import Resource
 
 
+def origin_of(
+    spec: CheckpointSpec,
+    resource: Resource,
+    status: Mapping[str, Any],
+    cpu_features: Collection[str],
+) -> dict[str, str]:
+    """Return what is kept with a checkpoint of where it was taken, and for which resource.
+
+    Args:
+        spec: what was asked for.
+        resource: who asked for it.
+        status: with the host's versions.
+        cpu_features: of the host.
+    """
+    return {
+        "nodeName": spec.node_name,
+        "namespace": resource.namespace,
+        "name": resource.name,
+        "uid": resource.uid,
+        **(status.get("host") or {}),
+        "cpuFeatures": " ".join(sorted(cpu_features)),
+    }
+
+
 def contents_of(
     container: Container,
     spec: CheckpointSpec,
@@ -40,14 +64,7 @@ def contents_of(
     mounts = [mount for mount in container.mounts if str(mount.destination) in included]
     binds = outermost([mount.source for mount in mounts if mount.type == "bind"])
     return Contents(
-        origin={
-            "nodeName": spec.node_name,
-            "namespace": resource.namespace,
-            "name": resource.name,
-            "uid": resource.uid,
-            **(status.get("host") or {}),
-            "cpuFeatures": " ".join(sorted(cpu_features)),
-        },
+        origin=origin_of(spec, resource, status, cpu_features),
         bundle=container.bundle,
         checkpoint=container.bundle / "checkpoint",
         upper=None if spec.ignore_root_fs else container.upper,

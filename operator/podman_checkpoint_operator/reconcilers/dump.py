@@ -21,6 +21,7 @@ from ..decisions.failures import OperationFailed
 from ..decisions.recovery import began, is_of
 from . import shared_network
 from .archive_port import Archives, Contents
+from .contents import origin_of
 from .explain import explain
 from .journal import Step
 from .machine_port import GhostLimits, Machine
@@ -90,6 +91,7 @@ class Dumper:
         def dump() -> Statistics:
             self._pre_copy(container)
             self._begin(Step.CHECKPOINTING, container)
+            self._note_origin(container)
             self._suspend_policy(container)
             return self._checkpoint(container, leave_running=False)
 
@@ -105,6 +107,14 @@ class Dumper:
         # CRIU does not sync what it writes, and the user is about to reboot the host.
         self._machine.sync([container.bundle, *container.mount_sources])
         self._operation.record(Step.CHECKPOINTED)
+
+    def _note_origin(self, container: Container) -> None:
+        """Before the dump: the host may be another one, as it were, after a boot."""
+        operation, features = self._operation, self._machine.known_host().cpu_features
+        origin = origin_of(self._spec, operation.resource, operation.status, features)
+        # A state of another run, taken by hand, is not what this note is about.
+        origin["startedAt"] = container.started_at.isoformat()
+        self._machine.note_origin(container.bundle, origin)
 
     def _suspend_policy(self, container: Container) -> None:
         """Not before the dumps for an archive are written: they hold the policy."""

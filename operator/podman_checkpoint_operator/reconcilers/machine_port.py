@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,9 @@ class Machine(Protocol):
 
     def stored_checkpoint(self, bundle: Path) -> StoredCheckpoint | None:
         """Return the state in a container's bundle, if there is any."""
+
+    def note_origin(self, bundle: Path, origin: Mapping[str, str]) -> None:
+        """Keep beside the state that a dump is about to leave what the host is at that time."""
 
     def tracks_memory(self) -> bool:
         """Whether kernel and CRIU can tell which memory changes after it was copied."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from ..decisions.facts import Container, Network, Pod, RestartPolicy
+from ..decisions.facts import Container, Endpoint, Network, Pod, RestartPolicy
 
 SETTLE_SECONDS: Final = 60.0
 """How long a dump or a restore that was given up may take to end: Podman does not stop it."""
@@ -141,6 +141,9 @@ class Podman(Protocol):
 
     def network(self, name: str) -> Network | None:
         """Return a network, with the running containers in it, or None."""
+
+    def saved_endpoints(self, container: Container) -> tuple[Endpoint, ...]:
+        """Return where a container was in its own networks when it was checkpointed."""
 
     def pod(self, reference: str) -> Pod | None:
         """Return a pod by name or ID, or None."""

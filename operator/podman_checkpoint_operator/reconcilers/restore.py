@@ -15,6 +15,7 @@ from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, Reason
 from ..api.restore import RestoreSpec
 from ..decisions.archive_preflight import Claim
+from ..decisions.facts import StoredCheckpoint
 from ..decisions.failures import OperationFailed
 from ..decisions.source import ArchivedState, LocalState, NotYet, State, state_of_checkpoint
 from .archive_port import Archives
@@ -137,7 +138,7 @@ class RestoreReconciler:
             name,
             checkpoint,
             node_name=self._tools.node_name,
-            in_place=not spec.name and self._left_here(checkpoint),
+            in_place=None if spec.name else self._left_here(checkpoint),
         )
         if not isinstance(state, NotYet):
             return state
@@ -150,14 +151,12 @@ class RestoreReconciler:
         operation.progress(Reason.WAITING_FOR_CHECKPOINT, state.message)
         raise WaitForCheckpoint(state.message)
 
-    def _left_here(self, checkpoint: Mapping[str, Any] | None) -> bool:
-        """Whether the checkpoint stopped a container that is still on this host."""
+    def _left_here(self, checkpoint: Mapping[str, Any] | None) -> StoredCheckpoint | None:
+        """Return the state of a container that the checkpoint stopped, if that is on this host."""
         if checkpoint is None or (checkpoint["spec"] or {}).get("leaveRunning"):
-            return False
+            return None
         if CheckpointSpec.model_validate(checkpoint["spec"]).node_name != self._tools.node_name:
-            return False
+            return None
         container_id = ((checkpoint.get("status") or {}).get("container") or {}).get("id", "")
         container = self._tools.podman.find(container_id) if container_id else None
-        return container is not None and bool(
-            self._tools.machine.stored_checkpoint(container.bundle)
-        )
+        return self._tools.machine.stored_checkpoint(container.bundle) if container else None

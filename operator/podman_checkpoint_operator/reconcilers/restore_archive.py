@@ -173,7 +173,13 @@ class ArchiveRestore:
         checks += preflight.target_checks(
             description, target, ignore_volumes=self._spec.ignore_volumes
         )
-        checks += network_checks(manifest, target, self._spec)
+        checks += network_checks(
+            manifest.endpoints,
+            target.networks,
+            self._spec,
+            connections=manifest.connections,
+            asked=manifest.asked_endpoints,
+        )
         checks += space_checks(
             self._machine.space(purpose, path, needed_bytes=manifest.podmans_bytes)
             for purpose, path in (

@@ -9,6 +9,7 @@ from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.log import Phase
 from ..decisions import cold_start
 from ..decisions import restore_preflight as preflight
+from ..decisions.archive_preflight import stored_checks
 from ..decisions.facts import Container, State, StoredCheckpoint
 from ..decisions.failures import OperationFailed
 from ..decisions.option_preflight import in_place_checks
@@ -30,7 +31,7 @@ from .podman_port import (
 )
 from .restart_policy import RestartPolicies
 from .running import identity, require_running, settled
-from .target import network_options
+from .target import network_checks, network_options, networks_of
 from .verification import Verification
 
 
@@ -67,9 +68,10 @@ class LocalRestore:
             return operation.succeed(
                 Reason.ADOPTED, f"Container {container.name} was running already"
             )
-        self._look(container, state)
+        stored = state.stored or self._machine.stored_checkpoint(container.bundle)
+        self._look(container, stored, state.taken)
         operation.pause_point()
-        self._restore(container)
+        self._restore(container, stored)
         return self._seen_running(self._podman.inspect(container.id))
 
     def abandon(self) -> None:
@@ -93,9 +95,13 @@ class LocalRestore:
         self._operation.identify(container.id)
         return container
 
-    def _look(self, container: Container, state: LocalState) -> None:
+    def _look(
+        self,
+        container: Container,
+        stored: StoredCheckpoint | None,
+        taken: preflight.Interval | None,
+    ) -> None:
         self._operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
-        stored = self._machine.stored_checkpoint(container.bundle)
         host = self._machine.host()
         self._operation.check(
             [
@@ -103,7 +109,8 @@ class LocalRestore:
                     host, tcp_close=self._spec.tcp_close, runtime=container.runtime
                 ),
                 *in_place_checks(self._archive_options(container)),
-                *preflight.local_checks(container, stored, state.taken),
+                *preflight.local_checks(container, stored, taken),
+                *(stored_checks(container, stored, host) if stored else ()),
                 *self._joined_checks(container, stored),
                 *cold_start.restore_checks(container, self._machine.starters(container)),
                 *preflight.file_lock_checks(
@@ -116,6 +123,7 @@ class LocalRestore:
                 preflight.port_check(
                     self._machine.busy_ports(self._ports(container)), "Stop what listens there"
                 ),
+                *self._network_checks(container, stored),
                 *preflight.mount_source_checks(
                     self._machine.missing(container.mount_sources),
                     self._machine.symlinked_sources(container),
@@ -128,6 +136,16 @@ class LocalRestore:
         taken = container.state is State.RUNNING or container.network_of
         return () if taken else container.published
 
+    def _network_checks(
+        self, container: Container, stored: StoredCheckpoint | None
+    ) -> Iterator[Check]:
+        if stored is None or container.state is State.RUNNING or container.network_of:
+            return
+        saved = self._podman.saved_endpoints(container)
+        networks, missing = networks_of(self._podman, saved)
+        yield preflight.network_check(missing)
+        yield from network_checks(saved, networks, self._spec, connections=stored.connections)
+
     def _joined_checks(
         self, container: Container, stored: StoredCheckpoint | None
     ) -> Iterator[Check]:
@@ -135,14 +153,13 @@ class LocalRestore:
             joined = {each: self._podman.find(each) for each in container.joined}
             yield from joined_checks(container, joined, stored.taken_at)
 
-    def _pod_to_rejoin(self, container: Container) -> str:
+    def _pod_to_rejoin(self, container: Container, stored: StoredCheckpoint | None) -> str:
         """Return the container's pod where its namespaces are others than at the checkpoint.
 
         Podman then starts the pod's infra container if need be, and puts the restored one into the
         namespaces that it has by now: after a reboot, or when the pod ended with its last
         container.
         """
-        stored = self._machine.stored_checkpoint(container.bundle)
         if not container.pod or stored is None:
             return ""
         owners = [self._podman.find(each) for each in container.joined]
@@ -153,7 +170,10 @@ class LocalRestore:
         return "" if unchanged else container.pod
 
     def _archive_options(self, container: Container) -> list[str]:
-        """Return the fields that a checkpointRef admits, since it may have meant an archive."""
+        """Return the fields that are set and cannot be fulfilled in place.
+
+        A checkpointRef admits them, since it may have meant an archive.
+        """
         spec = self._spec
         pod = self._podman.pod(spec.pod) if spec.pod else None
         asked = {
@@ -161,10 +181,12 @@ class LocalRestore:
             "spec.pod": spec.pod and (pod is None or pod.id != container.pod),
             "spec.ignoreRootFS": spec.ignore_root_fs,
             "spec.ignoreVolumes": spec.ignore_volumes,
+            "spec.publishPorts": spec.publish_ports and not container.network_of,
         }
-        return [*(name for name, value in asked.items() if value), *network_options(spec)]
+        others = network_options(spec) if container.network_of else []
+        return [*(name for name, value in asked.items() if value), *others]
 
-    def _restore(self, container: Container) -> None:
+    def _restore(self, container: Container, stored: StoredCheckpoint | None) -> None:
         operation = self._operation
         # Podman before 5.6 would roll the files back to what an earlier export left here.
         self._machine.clear_export_leftovers(container.bundle)
@@ -173,10 +195,12 @@ class LocalRestore:
         options = RestoreOptions(
             # Kept until the container has been seen running: it is the last copy.
             keep=True,
-            pod=self._pod_to_rejoin(container),
+            pod=self._pod_to_rejoin(container, stored),
             tcp_established=self._spec.tcp_established,
             tcp_close=self._spec.tcp_close,
             file_locks=self._spec.file_locks,
+            ignore_static_ip=self._spec.ignore_static_ip,
+            ignore_static_mac=self._spec.ignore_static_mac,
         )
         try:
             statistics = self._podman.restore(container.id, options, timeout=operation.remaining())
@@ -187,7 +211,6 @@ class LocalRestore:
             raise
         except PodmanError as error:
             log = self._machine.read_log(container.bundle, "restore.log")
-            stored = self._machine.stored_checkpoint(container.bundle)
             if stored is not None and not stored.connections:
                 shared_network.reopen(self._podman, self._machine, container.network_of)
             raise explain(error, log, Phase.RESTORE, container.bundle) from error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from ..api.restore import RestoreSpec, published
 from ..decisions import network_preflight as network
 from ..decisions.archive_preflight import Origin, Saved
-from ..decisions.facts import Container, State, Target
+from ..decisions.facts import Container, Endpoint, Network, State, Target
 from ..decisions.preflight import Check
 from .archive_port import Manifest
 from .journal import Step
@@ -37,14 +37,14 @@ def observe_target(
     """Look for everything that the restored container will need or take."""
     name = spec.name or manifest.container_name
     ports = published(spec.publish_ports) if spec.publish_ports else manifest.published
-    networks = {each.network: podman.network(each.network) for each in manifest.endpoints}
+    networks, missing_networks = networks_of(podman, manifest.endpoints)
     return Target(
         container_by_name=podman.find(name),
         container_by_id=None if spec.name else podman.find(manifest.container_id),
         image_present=bool(podman.image_id(manifest.image_id)),
         image_tag_matches=podman.image_id(manifest.image_name) == manifest.image_id,
-        missing_networks=tuple(name for name, network in networks.items() if network is None),
-        networks=tuple(filter(None, networks.values())),
+        missing_networks=missing_networks,
+        networks=networks,
         existing_volumes=tuple(
             volume for volume in manifest.volumes if podman.volume_source(volume)
         ),
@@ -52,6 +52,15 @@ def observe_target(
         symlinked_mount_sources=machine.symlinks(manifest.mount_sources),
         busy_ports=machine.busy_ports(ports),
     )
+
+
+def networks_of(
+    podman: Podman, endpoints: Sequence[Endpoint]
+) -> tuple[tuple[Network, ...], tuple[str, ...]]:
+    """Return the networks of a container, and the names of those that are not there."""
+    found = {each.network: podman.network(each.network) for each in endpoints}
+    missing = tuple(name for name, network in found.items() if network is None)
+    return tuple(filter(None, found.values())), missing
 
 
 def network_options(spec: RestoreSpec) -> list[str]:
@@ -64,18 +73,33 @@ def network_options(spec: RestoreSpec) -> list[str]:
     return [name for name, value in asked.items() if value]
 
 
-def network_checks(manifest: Manifest, target: Target, spec: RestoreSpec) -> Iterator[Check]:
-    """Checks of the addresses that the container will have, and of its connections."""
+def network_checks(
+    saved: Sequence[Endpoint],
+    networks: Sequence[Network],
+    spec: RestoreSpec,
+    *,
+    connections: bool,
+    asked: Sequence[Endpoint] = (),
+) -> Iterator[Check]:
+    """Checks of the addresses that the container will have, and of its connections.
+
+    Args:
+        saved: where it was in its networks.
+        networks: those of them that are there.
+        spec: what is asked for.
+        connections: it had established ones.
+        asked: the addresses that it was made with.
+    """
     wanted = network.wanted_endpoints(
-        manifest.endpoints,
-        manifest.asked_endpoints,
+        saved,
+        asked,
         new_name=bool(spec.name),
         ignore_ip=spec.ignore_static_ip,
         ignore_mac=spec.ignore_static_mac,
     )
-    yield from network.address_checks(wanted, target.networks)
+    yield from network.address_checks(wanted, networks)
     yield from network.moved_connection_checks(
-        connections=manifest.connections,
+        connections=connections,
         tcp_established=spec.tcp_established,
         ignore_ip=spec.ignore_static_ip,
     )

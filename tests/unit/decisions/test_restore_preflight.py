@@ -17,6 +17,7 @@ from podman_checkpoint_operator.decisions.archive_preflight import (
     Saved,
     archive_checks,
     origin_check,
+    stored_checks,
 )
 from podman_checkpoint_operator.decisions.facts import State, StoredCheckpoint, Target
 from podman_checkpoint_operator.decisions.preflight import Check
@@ -266,6 +267,38 @@ def test_an_older_criu_may_not_read_it(here: str, result: str | None) -> None:
     host = replace(HOST, criu_version=here)
     found = [check.result for check in archive_checks(OURS, host) if check.name == "CRIU"]
     assert found == ([result] if result else [])
+
+
+NOTED = {
+    "startedAt": STOPPED.started_at.isoformat(),
+    "criuVersion": "4.1",
+    "cpuFeatures": "avx avx2 sse4_2",
+}
+
+
+@pytest.mark.parametrize(
+    ("noted", "cpu", "criu"),
+    [
+        (NOTED, "Fail", ["Warn"]),
+        # The container was started again since, and then checkpointed by hand.
+        (NOTED | {"startedAt": TAKEN.isoformat()}, "Pass", []),
+        ({}, "Pass", []),
+        (NOTED | {"cpuFeatures": "avx"}, "Pass", ["Warn"]),
+    ],
+)
+def test_a_host_that_was_booted_must_still_run_what_was_left_on_it(
+    noted: dict[str, str], cpu: str, criu: list[str]
+) -> None:
+    host = replace(HOST, cpu_features=frozenset({"avx", "sse4_2"}), criu_version="4.0")
+    found = {
+        check.name: check for check in stored_checks(STOPPED, replace(STORED, origin=noted), host)
+    }
+    assert found["CPU"].result == cpu
+    assert [check.result for name, check in found.items() if name == "CRIU"] == criu
+    if cpu == "Fail":
+        assert found["CPU"].cause is Cause.CPU_MISMATCH
+        assert "avx2" in found["CPU"].message
+        assert "Give the host the CPU back" in found["CPU"].remedy
 
 
 def test_what_an_archive_notes_is_read_back_and_may_be_missing() -> None:

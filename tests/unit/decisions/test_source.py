@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.decisions.archive_preflight import Claim
+from podman_checkpoint_operator.decisions.facts import StoredCheckpoint
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.decisions.source import (
     ArchivedState,
@@ -23,6 +24,7 @@ DIGEST = "sha256:" + "0" * 64
 URI = "file:///archives/default/cp.tar.zst"
 CLAIM = Claim(namespace="default", checkpoint="cp", uid="uid-1", container_id="abc")
 NOW = "2026-03-01T12:00:00Z"
+STORED = StoredCheckpoint(complete=True, taken_at=datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC))
 
 
 def condition(type_: str, status: str) -> dict[str, str]:
@@ -54,7 +56,8 @@ def checkpoint(*, node: str = "host-a", archive: bool = False, ready: str = "Tru
 
 
 def decide(found: Any, *, in_place: bool = False) -> Any:
-    return state_of_checkpoint("cp", found, node_name="host-a", in_place=in_place)
+    stored = STORED if in_place else None
+    return state_of_checkpoint("cp", found, node_name="host-a", in_place=stored)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,9 @@ def test_without_an_archive_another_host_has_nothing() -> None:
 
 
 def test_what_is_left_in_place_is_preferred_to_its_archive() -> None:
-    assert isinstance(decide(checkpoint(archive=True), in_place=True), LocalState)
+    state = decide(checkpoint(archive=True), in_place=True)
+    assert isinstance(state, LocalState)
+    assert state.stored is STORED
 
 
 def test_an_interval_never_ends_before_it_begins() -> None:

@@ -39,8 +39,26 @@ def test_a_state_needs_the_memory_that_was_copied_beforehand(
     assert not stored.complete
 
 
+def test_what_was_noted_before_a_dump_is_read_with_its_state(
+    machine: LocalMachine, bundle: Path, tmp_path: Path
+) -> None:
+    stored = machine.stored_checkpoint(bundle)
+    assert stored is not None
+    assert not stored.origin
+    machine.note_origin(bundle, {"criuVersion": "4.1", "startedAt": "2026-03-01T12:00:00+00:00"})
+    stored = machine.stored_checkpoint(bundle)
+    assert stored is not None
+    assert stored.origin["criuVersion"] == "4.1"
+    for damaged in ('{"criuVersion": "4', "[]", '{"criuVersion": 4}'):
+        (tmp_path / "bundle/podman-checkpoint.dev.json").write_text(damaged)
+        stored = machine.stored_checkpoint(bundle)
+        assert stored is not None
+        assert not stored.origin
+
+
 def test_nothing_of_a_state_is_left(machine: LocalMachine, bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "bundle/config.json").touch()
+    machine.note_origin(bundle, {"criuVersion": "4.1"})
     machine.clear_stored_checkpoint(bundle)
     assert [path.name for path in (tmp_path / "bundle").iterdir()] == ["config.json"]
     assert machine.stored_checkpoint(bundle) is None

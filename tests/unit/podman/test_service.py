@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from podman_checkpoint_operator.decisions.facts import Network, RestartPolicy
+from podman_checkpoint_operator.decisions.facts import Endpoint, Network, RestartPolicy
 from podman_checkpoint_operator.podman import vfs_store
 from podman_checkpoint_operator.podman.service import PodmanService
 from podman_checkpoint_operator.reconcilers.podman_port import (
@@ -25,7 +25,21 @@ from podman_checkpoint_operator.reconcilers.podman_port import (
     Session,
 )
 from tests.unit.podman.libpod import Libpod, Request, recorded, serving
+from tests.unit.samples import CONTAINER
 
+NETWORK_STATUS = {
+    "web": {
+        "interfaces": {
+            "eth0": {
+                "subnets": [
+                    {"ipnet": "10.88.0.2/16", "gateway": "10.88.0.1"},
+                    {"ipnet": "fd00::2/64"},
+                ],
+                "mac_address": "62:5c:11:76:18:17",
+            }
+        }
+    }
+}
 STATISTICS = {
     "freezing_time": 745,
     "frozen_time": 72959,
@@ -300,3 +314,26 @@ def test_a_restart_policy_is_set_and_seen_to_be_set(tmp_path: Path) -> None:
 def test_a_restart_policy_of_no_container(tmp_path: Path) -> None:
     with podman(tmp_path, 404, MISSING) as (service, _), pytest.raises(NotFound):
         service.set_restart_policy("57a6", RestartPolicy("no"))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            json.dumps(NETWORK_STATUS),
+            (Endpoint("web", ("10.88.0.2", "fd00::2"), "62:5c:11:76:18:17"),),
+        ),
+        # Of a container that is in the network of another one.
+        ("null", ()),
+        ("{", ()),
+        (None, ()),
+    ],
+)
+def test_addresses_of_a_container_that_waits_for_its_restore(
+    tmp_path: Path, content: str | None, expected: tuple[Endpoint, ...]
+) -> None:
+    bundle = tmp_path / CONTAINER.bundle.relative_to("/")
+    bundle.mkdir(parents=True)
+    if content is not None:
+        (bundle / "network.status").write_text(content)
+    assert PodmanService("unix:///nowhere", root=tmp_path).saved_endpoints(CONTAINER) == expected
