@@ -40,11 +40,13 @@ class Entry:
         path: The file whose metadata, and as a rule whose content, it has; None for an empty
             placeholder that only makes room for what follows.
         content: The file that has the content, if that is another one.
+        removes: It is nothing itself, and takes away what is at its name.
     """
 
     name: bytes
     path: bytes | None
     content: bytes | None = None
+    removes: bool = False
 
     def __post_init__(self) -> None:
         if len(self.name) > MAX_NAME_BYTES:

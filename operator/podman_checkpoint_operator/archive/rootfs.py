@@ -1,11 +1,15 @@
 """What a container changed in its root file system: the input of ``rootfs-diff.tar``.
 
 On import Podman unpacks ``rootfs-diff.tar`` over the image and then removes every path that
-``deleted.files`` lists. Four properties of that are relied on here:
+``deleted.files`` lists. These properties of that are relied on here:
 
 * An entry that is not a directory replaces whatever is at its path, a whole directory included. So
   an empty placeholder file before a directory of the same name makes that directory start empty:
   the way to express an opaque or renamed directory.
+* It makes room for a header that no file follows ("global" in POSIX), too: such a header with the
+  name of a path of the image makes that path go away while the tar is unpacked, so before the times
+  of directories are set. The path is listed as deleted as well, for whoever ignores such headers
+  and for those names that have no room in one.
 * Newer Podman follows a symlink that it is told to delete, and deletes the target instead. So a
   deleted symlink is first replaced by a placeholder file.
 * It sets the extended attributes that an entry has, and takes none away from a directory that is
@@ -79,6 +83,7 @@ def deletion(name: bytes, image: os.stat_result) -> Iterator[Change]:
     """Return what makes Podman remove a path of the image."""
     if stat.S_ISLNK(image.st_mode):
         yield Entry(name, None)
+    yield Entry(name, None, removes=True)
     yield Deletion("/" + name.decode())
 
 

@@ -94,7 +94,7 @@ class TreeTar:
         links: dict[tuple[int, int], bytes] = {}
         for entry in self._entries():
             if entry.path is None:
-                yield _placeholder(entry.name), 0, None
+                yield _removal(entry.name) if entry.removes else _placeholder(entry.name), 0, None
                 continue
             try:
                 yield _describe(entry, entry.path, links)
@@ -183,6 +183,16 @@ def _describe(
 
 def _placeholder(name: bytes) -> bytes:
     return tarfile.TarInfo(_text(name)).tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+def _removal(name: bytes) -> bytes:
+    """Return a global header without records, or nothing if it has no room for the name."""
+    info = tarfile.TarInfo(_text(name))
+    info.type = tarfile.XGLTYPE
+    try:
+        return info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "surrogateescape")
+    except ValueError:
+        return b""
 
 
 def _exact_mtime(info: tarfile.TarInfo, mtime_ns: int) -> dict[str, str]:

@@ -31,10 +31,21 @@ def apply(listed: Iterable[Change], root: Path, *, follow: bool) -> None:
     remove_deleted(deleted, root, follow=follow)
 
 
+class _Info(tarfile.TarInfo):
+    """A member, or a global header, which Go's reader returns like a member."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type != tarfile.XGLTYPE:
+            return super()._proc_member(archive)  # type: ignore[misc,no-any-return]
+        assert self.size == 0
+        self.offset_data = archive.offset = archive.fileobj.tell()
+        return self
+
+
 def unpack(archive: bytes, root: Path) -> None:
     """Unpack a tar over a directory."""
     directories: list[tuple[str, int]] = []
-    with tarfile.open(fileobj=io.BytesIO(archive), errors="surrogateescape") as tar:
+    with tarfile.open(fileobj=io.BytesIO(archive), errors="surrogateescape", tarinfo=_Info) as tar:
         for member in tar:
             path = os.path.join(root, member.name)
             mtime_ns = _mtime_ns(member)
@@ -44,20 +55,10 @@ def unpack(archive: bytes, root: Path) -> None:
                     continue
                 if not (existing and member.isdir()):
                     _remove_all(path)
+            if member.type == tarfile.XGLTYPE:
+                continue
             _make(tar, member, path, root)
-            os.chown(path, member.uid, member.gid, follow_symlinks=False)
-            # A further name has the mode of its first, and may be one of a symbolic link.
-            if not (member.issym() or member.islnk()):
-                os.chmod(path, member.mode)
-            os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
-            for key, value in member.pax_headers.items():
-                if key.startswith("SCHILY.xattr."):
-                    os.setxattr(
-                        path,
-                        key.removeprefix("SCHILY.xattr."),
-                        value.encode("utf-8", "surrogateescape"),
-                        follow_symlinks=False,
-                    )
+            _describe(path, member, mtime_ns)
             if member.isdir():
                 directories.append((path, mtime_ns))
     for path, mtime_ns in directories:
@@ -93,6 +94,22 @@ def _make(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, root: Path) 
     else:
         kind = stat.S_IFCHR if member.ischr() else stat.S_IFBLK
         os.mknod(path, kind, os.makedev(member.devmajor, member.devminor))
+
+
+def _describe(path: str, member: tarfile.TarInfo, mtime_ns: int) -> None:
+    os.chown(path, member.uid, member.gid, follow_symlinks=False)
+    # A further name has the mode of its first, and may be one of a symbolic link.
+    if not (member.issym() or member.islnk()):
+        os.chmod(path, member.mode)
+    os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
+    for key, value in member.pax_headers.items():
+        if key.startswith("SCHILY.xattr."):
+            os.setxattr(
+                path,
+                key.removeprefix("SCHILY.xattr."),
+                value.encode("utf-8", "surrogateescape"),
+                follow_symlinks=False,
+            )
 
 
 def _mtime_ns(member: tarfile.TarInfo) -> int:
