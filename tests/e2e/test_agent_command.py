@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.scraping import fetched
 from tests.lab.kubectl import apply, kubectl
 from tests.lab.waiting import wait_until
 
@@ -41,6 +42,7 @@ def elsewhere(bench: Bench, *arguments: str) -> tuple[str, ...]:
         "run",
         f"--state-dir=/tmp/{bench.prefix}",
         f"--liveness={ELSEWHERE}",
+        "--metrics=",
         f"--node-name={bench.prefix}",
         *arguments,
     )
@@ -54,6 +56,7 @@ def elsewhere(bench: Bench, *arguments: str) -> tuple[str, ...]:
         (("run", "--podman-url=tcp://x"), (), "must be the URL of a UNIX socket"),
         (("run", "--state-dir=here"), (), "must be an absolute path"),
         (("run", "--liveness=foo"), (), "must be empty or like http://127.0.0.1:8088/healthz"),
+        (("run", "--metrics=foo"), (), "must be empty or like http://127.0.0.1:8089/metrics"),
         (("run", "--log-format=xml"), (), "'text' or 'json'"),
         (("run", "--no-such-flag"), (), "unrecognized arguments: --no-such-flag"),
         ((), (), "the following arguments are required: COMMAND"),
@@ -70,6 +73,21 @@ def test_mistakes(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("flag", "url"),
+    [
+        ("--liveness", "http://127.0.0.1:8088/healthz"),
+        ("--metrics", "http://127.0.0.1:8089/metrics"),
+    ],
+)
+def test_an_address_that_is_taken(bench: Bench, host_b: Host, flag: str, url: str) -> None:
+    wait_until(lambda: fetched(host_b, url), "the host's own agent to listen")
+    done = run(host_b, *elsewhere(bench, f"{flag}={url}"))
+    assert done.returncode == 2
+    assert f"{url} is in use\nSet {flag} to a free address" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_not_root(bench: Bench, host_b: Host) -> None:
@@ -119,8 +137,7 @@ def test_without_permissions_the_log_says_which(bench: Bench, host_b: Host) -> N
 
 
 def test_liveness(bench: Bench, host_b: Host) -> None:
-    look = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8088/healthz').read())"
     wait_until(
-        lambda: "podman" in host_b.exec("python3", "-c", look, check=False).stdout,
+        lambda: "podman" in fetched(host_b, "http://127.0.0.1:8088/healthz"),
         "the liveness endpoint",
     )

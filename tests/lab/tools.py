@@ -1,4 +1,4 @@
-"""Programs written in Go: kube-apiserver, kubectl and etcd, and checkpointctl, which tests ask.
+"""Programs written in Go: kube-apiserver, kubectl and etcd; checkpointctl and promtool, as judges.
 
 The Kubernetes programs are taken from ``KUBEBUILDER_ASSETS`` if that is set. Else, and all others,
 from the cache, or built from the Go modules pinned in ``go/``. A build takes minutes and happens
@@ -40,6 +40,8 @@ class GoModule:
     upstream: str
     programs: Mapping[str, str]
     """Name of each program, and its Go package."""
+    tags: str = ""
+    """Build tags, separated by commas."""
 
     @property
     def folder(self) -> Path:
@@ -58,7 +60,7 @@ class GoModule:
     def cache_name(self) -> str:
         """Name of the built programs' folder; its digest covers every pinned dependency."""
         pins = [(self.folder / name).read_text() for name in ("go.mod", "go.sum")]
-        return f"{self.name}-{self.version}-{digest(*pins)}"
+        return f"{self.name}-{self.version}-{digest(*pins, *self.tags.split())}"
 
     def _manifest(self) -> str:
         return (self.folder / "go.mod").read_text()
@@ -81,6 +83,14 @@ CHECKPOINTCTL: Final = GoModule(
     name="checkpointctl",
     upstream="github.com/checkpoint-restore/checkpointctl",
     programs={"checkpointctl": "github.com/checkpoint-restore/checkpointctl"},
+)
+
+PROMETHEUS: Final = GoModule(
+    name="prometheus",
+    upstream="github.com/prometheus/prometheus",
+    programs={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
+    # It links the client of every cloud that targets can be discovered in.
+    tags="remove_all_sd",
 )
 
 
@@ -144,7 +154,7 @@ def _build(module: GoModule, target: Path) -> None:
     environment = {
         **_environment(),
         "CGO_ENABLED": "0",
-        "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath",
+        "GOFLAGS": f"-mod=readonly -buildvcs=false -trimpath -tags={module.tags}",
         "GOWORK": "off",
     }
     target.mkdir()

@@ -48,7 +48,10 @@ from . import recover
 from .api_server import ApiServer
 from .archives import CheckpointArchives
 from .housekeeping import put_back_policies
+from .metrics import Metrics
+from .scrapes import Scrapes
 from .settings import DEFAULT_ARCHIVE_DIR, Settings
+from .version import product_version
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +70,7 @@ def run(settings: Settings) -> None:
     Raises:
         kubernetes.config.ConfigException: there are no credentials for the API server.
         AlreadyRunning: another agent works with the same state.
-        OSError: the state directory cannot be used.
+        OSError: the state directory cannot be used, or an address is taken.
     """
     # The library prints a hint on standard output where there is no kubeconfig.
     with redirect_stdout(io.StringIO()):
@@ -105,9 +108,8 @@ async def _run(settings: Settings) -> None:
 
     description = HostDescription(settings.host_root, describe, podman.release)
     machine = LocalMachine(settings.host_root, description)
-    archives = CheckpointArchives(
-        DirectoryStore(settings.archive_dir, settings.host_root), settings.host_root
-    )
+    store = DirectoryStore(settings.archive_dir, settings.host_root)
+    archives = CheckpointArchives(store, settings.host_root)
     journal = DirectoryJournal(settings.state_dir / "operations")
     if settings.archive_dir == DEFAULT_ARCHIVE_DIR:
         below(settings.host_root, DEFAULT_ARCHIVE_DIR).mkdir(0o700, parents=True, exist_ok=True)
@@ -115,10 +117,14 @@ async def _run(settings: Settings) -> None:
     policies = RestartPolicies(
         podman, RestartNotes(settings.state_dir / "restart-policies"), machine.is_dumped
     )
-    limits = GhostLimits(settings.host_root, host=description.known)
+    metrics = Metrics(product_version())
+    limits = GhostLimits(
+        settings.host_root, host=description.known, on_change=metrics.ghost_limit_changed
+    )
     operations = Operations(
         journal=journal,
         reporter=api_server,
+        observer=metrics,
         boot_id=machine.boot_id,
         max_operations=settings.max_operations,
     )
@@ -143,13 +149,14 @@ async def _run(settings: Settings) -> None:
     register(registry, handled)
     _register_lifecycle(registry, operations, podman)
     housekeeping = asyncio.create_task(put_back_policies(operations, policies))
-    logger.info("agent started", extra={"node": settings.node_name})
-    await kopf.operator(
-        registry=registry,
-        settings=operator_settings(settings.node_name),
-        clusterwide=True,
-        liveness_endpoint=settings.liveness or None,
-    )
+    async with Scrapes(metrics, operations.load, podman, store).served(settings.metrics):
+        logger.info("agent started", extra={"node": settings.node_name})
+        await kopf.operator(
+            registry=registry,
+            settings=operator_settings(settings.node_name),
+            clusterwide=True,
+            liveness_endpoint=settings.liveness or None,
+        )
     housekeeping.cancel()
     logger.info("agent stopped", extra={"node": settings.node_name})
 

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_ARCHIVE_DIR: Final = Path("/var/lib/podman-checkpoint/archives")
@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     liveness: str = "http://127.0.0.1:8088/healthz"
     """Where the liveness probe is answered; empty for nowhere."""
 
+    metrics: str = "http://127.0.0.1:8089/metrics"
+    """Where Prometheus finds the metrics; empty for nowhere."""
+
     log_format: Literal["text", "json"] = "text"
     """Lines for people or one JSON object a line."""
 
@@ -55,11 +58,12 @@ class Settings(BaseSettings):
             raise ValueError("must be the URL of a UNIX socket, unix:///run/podman/podman.sock")
         return value
 
-    @field_validator("liveness")
+    @field_validator("liveness", "metrics")
     @classmethod
-    def _is_address(cls, value: str) -> str:
+    def _is_address(cls, value: str, field: ValidationInfo) -> str:
         if value and not re.fullmatch(r"http://[^/\s]+:\d{1,5}/\S*", value):
-            raise ValueError("must be empty or like http://127.0.0.1:8088/healthz")
+            example = cls.model_fields[str(field.field_name)].default
+            raise ValueError(f"must be empty or like {example}")
         return value
 
     @field_validator("host_root", "state_dir", "archive_dir")

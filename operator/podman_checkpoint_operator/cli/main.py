@@ -8,13 +8,13 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ..agent.settings import Settings
+from ..agent.version import product_version
 from . import diagnose, inspect
 from .output import refuse
 
@@ -71,7 +71,10 @@ def _run(settings: Settings) -> int:
         return refuse(f"{error.strerror}: {error.filename}\nRun the agent as root")
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return refuse(f"{settings.liveness} is in use\nSet --liveness to a free address")
+            # kopf's own address is not named by the error.
+            flag = "--metrics" if error.filename else "--liveness"
+            address = error.filename or settings.liveness
+            return refuse(f"{address} is in use\nSet {flag} to a free address")
         what = f": {error.filename}" if error.filename else ""
         return refuse(f"{error.strerror or error}{what}\nCorrect the setting that names it")
     return 0
@@ -84,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         " ContainerCheckpoints and ContainerRestores ask for it; explains"
         " logs of CRIU's and looks into archives.",
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action="version", version=product_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser(
         "run",
@@ -115,13 +118,6 @@ def _settings_message(error: ValidationError) -> str:
 
 def _flag(problem: Any) -> str:
     return str(problem["loc"][0]).replace("_", "-")
-
-
-def _version() -> str:
-    try:
-        return version("podman-checkpoint-operator")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 if __name__ == "__main__":

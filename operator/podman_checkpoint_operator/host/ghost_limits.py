@@ -72,17 +72,26 @@ class _Group:
 class GhostLimits:
     """The ghost limit of one host; one object serves all threads of an agent."""
 
-    def __init__(self, root: Path, *, host: Callable[[], Host], timeout: float = 600.0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        host: Callable[[], Host],
+        timeout: float = 600.0,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         """Make the object; nothing is touched.
 
         Args:
             root: where the host's file system is.
             host: tells the runtime and the versions.
             timeout: seconds that a checkpoint waits for others that need another limit.
+            on_change: called after each change of a file.
         """
         self._root = root
         self._host = host
         self._timeout = timeout
+        self._on_change = on_change
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
         self._group: _Group | None = None
@@ -198,6 +207,7 @@ class GhostLimits:
             )
         for path, text in changed.items():
             config_files.replace(self._root, Path(path), text)
+            self._on_change()
             logger.info(
                 "ghost limit set",
                 extra={"file": path, "was_bytes": present, "limit_bytes": limit},
@@ -215,10 +225,12 @@ class GhostLimits:
                     "ghost limit left as it is: the file was changed meanwhile",
                     extra={"file": path},
                 )
-            elif before is None:
+                continue
+            if before is None:
                 config_files.remove(self._root, Path(path))
             else:
                 config_files.replace(self._root, Path(path), before)
+            self._on_change()
         undo_note.clear(lock)
 
     def _look(self, container: Container) -> tuple[GhostLimitFiles, Mapping[str, bytes]]:

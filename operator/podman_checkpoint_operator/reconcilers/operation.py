@@ -17,6 +17,7 @@ from ..api.reasons import Cause, ConditionType, Reason
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import Check, require, summary
 from .journal import Entry, Journal, Step
+from .observer import Ends
 from .resource import Reporter, Resource, ResourceGone, StatusUnwritable
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Operation:
         *,
         journal: Journal,
         reporter: Reporter,
+        ends: Ends,
         boot_id: str,
         timeout_seconds: float,
         stopping: Callable[[], bool] = lambda: False,
@@ -42,6 +44,7 @@ class Operation:
         self.boot_id = boot_id
         self._journal = journal
         self._reporter = reporter
+        self._ends = ends
         self._stopping = stopping
         self._deadline = time.monotonic() + timeout_seconds
         self._timeout_seconds = timeout_seconds
@@ -51,7 +54,11 @@ class Operation:
         )
         self.status: dict[str, Any] = dict(self.entry.status)
         self.status["observedGeneration"] = resource.generation
-        self.status.setdefault("startTime", timestamp(datetime.now(UTC)))
+        now = datetime.now(UTC)
+        began = self.status.setdefault("startTime", timestamp(now))
+        earlier = (now - datetime.fromisoformat(began)).total_seconds() if self.entry.status else 0
+        self._began = time.monotonic() - max(0.0, earlier)
+        self._seconds: float | None = None
         self.status.setdefault("conditions", list(resource.status.get("conditions") or ()))
 
     def record(self, step: Step, **data: Any) -> None:
@@ -222,7 +229,9 @@ class Operation:
         self._finish()
 
     def _finish(self) -> None:
-        self.status.setdefault("completionTime", timestamp(datetime.now(UTC)))
+        if "completionTime" not in self.status:
+            self.status["completionTime"] = timestamp(datetime.now(UTC))
+            self._seconds = time.monotonic() - self._began
         try:
             self.record(Step.FINISHED)
         except OSError as error:
@@ -230,7 +239,7 @@ class Operation:
             logger.warning("journal not written", extra={"error": str(error), **self._fields()})
         with suppress(ResourceGone):
             self._reporter.status(self.resource, self.status)
-        self._journal.remove(self.resource.uid)
+        self._ends.told(self.resource, self.status, self._seconds)
 
     def _condition(
         self, type_: ConditionType, status: ConditionStatus, reason: Reason | Cause, message: str

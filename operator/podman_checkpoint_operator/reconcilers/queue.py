@@ -23,6 +23,7 @@ from ..api.reasons import Cause, Reason
 from ..decisions.failures import Interrupted, OperationFailed
 from .explained import explained
 from .journal import Journal, Step
+from .observer import Ends, Load, Observer
 from .operation import Operation
 from .podman_port import PodmanTimedOut, PodmanUnreachable
 from .resource import Reporter, Resource, ResourceGone, StatusUnwritable
@@ -70,11 +71,14 @@ class Operations:
         *,
         journal: Journal,
         reporter: Reporter,
+        observer: Observer,
         boot_id: Callable[[], str],
         max_operations: int,
     ) -> None:
         self._journal = journal
         self._reporter = reporter
+        self._ends = Ends(journal, observer)
+        self.load = Load()
         self._boot_id = boot_id
         self._slots = asyncio.Semaphore(max_operations)
         # A lock lives as long as somebody holds it or waits for it.
@@ -94,7 +98,7 @@ class Operations:
         if uid in self._tasks or uid in self._ended or self._stop.is_set():
             return
         if resource.finished:
-            self._journal.remove(uid)
+            self._ends.finished(resource)
             return
         if resource.deleted and self._journal.read(uid) is None:
             return  # it never began, and must not begin now
@@ -147,15 +151,16 @@ class Operations:
     async def _carry_out(self, resource: Resource, reconciler: Reconciler) -> None:
         try:
             operation = self._operation(resource)
-            if operation.entry.step is Step.FINISHED:
-                await self._until_told(operation, operation.report_again)
-            else:
-                await self._until_ended(operation, reconciler)
+            with self.load.under_way(resource.kind):
+                if operation.entry.step is Step.FINISHED:
+                    await self._until_told(operation, operation.report_again)
+                else:
+                    await self._until_ended(operation, reconciler)
             self._remember(resource.uid)
         except Interrupted:
             logger.info("to be continued", extra={"resource": resource.key})
         except ResourceGone:
-            self._journal.remove(resource.uid)
+            self._ends.deleted(resource)
             logger.info("deleted before it began", extra={"resource": resource.key})
 
     async def _check(
@@ -171,7 +176,7 @@ class Operations:
                         if operation.entry.has_begun:
                             abandon = partial(explained, reconciler.abandon, operation)
                             await self._in(self._workers, abandon)
-                        self._journal.remove(resource.uid)
+                        self._ends.deleted(resource)
                     return
                 except (StatusUnwritable, PodmanUnreachable, OperationFailed) as error:
                     logger.warning("not cleaned up yet", extra={"error": str(error), **fields})
@@ -188,6 +193,7 @@ class Operations:
             resource,
             journal=self._journal,
             reporter=self._reporter,
+            ends=self._ends,
             boot_id=self._boot_id(),
             timeout_seconds=float(resource.spec.get("timeoutSeconds", DEFAULT_SECONDS)),
             stopping=self._stopping.is_set,
@@ -233,7 +239,8 @@ class Operations:
             async with self._slots:
                 if self._stop.is_set():
                     raise Interrupted(operation.resource.key)
-                yield
+                with self.load.working(operation.resource.kind):
+                    yield
 
     async def _tell(self, operation: Operation, message: str) -> None:
         await self._in(self._lookers, lambda: operation.progress(Reason.QUEUED, message))

@@ -178,16 +178,17 @@ class DirectoryStore:
         except OSError as error:
             raise from_os_error(error, f"delete {uri}") from error
 
-    def free_bytes(self) -> int:
-        """Return the space that the agent may fill, of the nearest directory that exists."""
-        directory = self._here
-        while not directory.exists() and directory != directory.parent:
-            directory = directory.parent
+    def space(self) -> tuple[int, int]:
+        """Return the bytes of the store's file system, and how many of them the agent may fill.
+
+        Raises:
+            OperationFailed: It cannot be asked.
+        """
         try:
-            status = os.statvfs(directory)
+            status = os.statvfs(self._here)
         except OSError as error:
             raise from_os_error(error, f"measure {self.root}") from error
-        return status.f_bavail * status.f_frsize
+        return status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
 
     @property
     def _here(self) -> Path:

@@ -34,6 +34,8 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("host_root", "host"),
         ("state_dir", "state"),
         ("max_operations", 0),
+        ("liveness", "healthz"),
+        ("metrics", "127.0.0.1:8089"),
         ("log_level", "LOUD"),
         ("node_name", ""),
         ("colour", "blue"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from podman_checkpoint_operator.api.reasons import ConditionType
 from podman_checkpoint_operator.reconcilers.journal import Entry, Step
+from podman_checkpoint_operator.reconcilers.observer import Ends
 from podman_checkpoint_operator.reconcilers.operation import Operation
 from podman_checkpoint_operator.reconcilers.resource import Resource
 
@@ -82,6 +83,27 @@ class RecordingReporter:
                 raise AssertionError(f"{uid} has {self.reasons(uid)}, not {reason}")
 
 
+class RecordingObserver:
+    """Keeps what was counted."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[str, str]] = []
+        """Kind, and reason of Ready or ``abandoned``."""
+        self.known: list[str] = []
+        self.seconds: list[float] = []
+
+    def ended(self, kind: str, status: Mapping[str, Any], seconds: float) -> None:
+        ready = next(each for each in status["conditions"] if each["type"] == ConditionType.READY)
+        self.ends.append((kind, ready["reason"]))
+        self.seconds.append(seconds)
+
+    def abandoned(self, kind: str) -> None:
+        self.ends.append((kind, "abandoned"))
+
+    def seen(self, kind: str, status: Mapping[str, Any]) -> None:
+        self.known.append(kind)
+
+
 def resource(uid: str = "uid-1", *, kind: str = "ContainerCheckpoint", **spec: Any) -> Resource:
     """Return a resource that the API server could have sent."""
     return Resource(
@@ -108,6 +130,7 @@ def operation(
         of,
         journal=journal,
         reporter=reporter,
+        ends=Ends(journal, RecordingObserver()),
         boot_id=boot_id,
         timeout_seconds=timeout_seconds,
         stopping=stopping,

@@ -26,6 +26,7 @@ from podman_checkpoint_operator.reconcilers.podman_port import CheckpointOptions
 from podman_checkpoint_operator.reconcilers.resource import Resource
 from podman_checkpoint_operator.reconcilers.restart_policy import RestartPolicies
 from tests.unit.reconcilers.fakes import MemoryJournal, RecordingReporter
+from tests.unit.reconcilers.fakes import operation as operation_of
 from tests.unit.samples import CONTAINER
 
 DEFAULT = 1 << 20
@@ -80,13 +81,8 @@ def dumper(sizes: list[int], **spec: Any) -> tuple[Dumper, Operation, RecordingR
     machine.dump_statistics.return_value = {}
     reporter = RecordingReporter()
     fields = {"nodeName": "host-a", "containerRef": {"name": "db"}, **spec}
-    operation = Operation(
-        Resource(CHECKPOINTS.kind, "default", "saved", "uid", 1, fields),
-        journal=MemoryJournal(),
-        reporter=reporter,
-        boot_id="boot",
-        timeout_seconds=600,
-    )
+    of = Resource(CHECKPOINTS.kind, "default", "saved", "uid", 1, fields)
+    operation = operation_of(of, MemoryJournal(), reporter)
     archives = create_autospec(Archives, instance=True)
     wanted = CheckpointSpec.model_validate(fields)
     policies = create_autospec(RestartPolicies, instance=True)

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,7 +35,12 @@ from podman_checkpoint_operator.reconcilers.podman_port import (
 from podman_checkpoint_operator.reconcilers.queue import Operations
 from podman_checkpoint_operator.reconcilers.resource import Resource, ResourceGone, StatusUnwritable
 from podman_checkpoint_operator.reconcilers.restore import WaitForCheckpoint
-from tests.unit.reconcilers.fakes import MemoryJournal, RecordingReporter, resource
+from tests.unit.reconcilers.fakes import (
+    MemoryJournal,
+    RecordingObserver,
+    RecordingReporter,
+    resource,
+)
 
 SECONDS = 30
 
@@ -100,8 +106,13 @@ class Host:
     def __init__(self, reporter: RecordingReporter, journal: MemoryJournal, most: int) -> None:
         self.reporter = reporter
         self.journal = journal
+        self.observer = RecordingObserver()
         self.operations = Operations(
-            journal=journal, reporter=reporter, boot_id=lambda: "boot-1", max_operations=most
+            journal=journal,
+            reporter=reporter,
+            observer=self.observer,
+            boot_id=lambda: "boot-1",
+            max_operations=most,
         )
 
     async def reported(self, uid: str, reason: str) -> None:
@@ -169,6 +180,9 @@ def test_never_two_on_one_container_never_too_many_and_each_once(
     assert script.most_at_once <= most
     assert script.runs == {f"uid-{number}": 1 for number in range(len(containers))}
     assert all(host.reporter.ready(uid) == Reason.CHECKPOINTED for uid in script.runs)
+    assert len(host.observer.ends) == len(containers)
+    assert not any(host.operations.load.waiting.values())
+    assert not any(host.operations.load.at_work.values())
 
 
 def test_a_resource_that_is_being_deleted_does_not_begin() -> None:
@@ -255,15 +269,20 @@ def test_what_has_ended_is_not_begun_again_by_an_old_watch_event() -> None:
     assert script.runs == {"uid-1": 1}
 
 
-def test_a_finished_resource_is_left_alone_and_its_entry_forgotten() -> None:
-    journal = MemoryJournal()
-    host = carry_out(Script(), resource(), journal=journal)
-    status = host.reporter.statuses["uid-1"][-1]
-    of = Resource("ContainerCheckpoint", "default", "name", "uid-1", 1, {}, status)
+def test_a_finished_resource_is_left_alone() -> None:
+    of = finished()
     later = Script()
-    carry_out(later, of)
+    host = carry_out(later, of)
     assert of.finished
     assert not later.runs
+    assert host.observer.known == [of.kind]
+    assert not host.observer.ends
+
+
+def finished() -> Resource:
+    """A resource whose operation an earlier agent has brought to its end."""
+    status = carry_out(Script(), resource()).reporter.statuses["uid-1"][-1]
+    return Resource("ContainerCheckpoint", "default", "name", "uid-1", 1, {}, status)
 
 
 def test_a_failure_is_explained_once() -> None:
@@ -272,6 +291,7 @@ def test_a_failure_is_explained_once() -> None:
     status = host.reporter.statuses["uid-1"][-1]
     assert status["diagnosis"] == {"cause": "NoSpace", "evidence": "no room", "remedy": "Free some"}
     assert host.reporter.events == [("Warning", "NoSpace", "no room. Free some.")]
+    assert host.observer.ends == [("ContainerCheckpoint", "NoSpace")]
     assert not host.journal.kept
 
 
@@ -340,15 +360,17 @@ def test_an_end_that_cannot_be_told_is_told_later_and_nothing_done_again() -> No
     host = carry_out(script, resource(), reporter=reporter)
     assert script.runs["uid-1"] == 1
     assert reporter.ready("uid-1") == Reason.CHECKPOINTED
+    assert host.observer.ends == [("ContainerCheckpoint", Reason.CHECKPOINTED)]
     assert not host.journal.kept
 
 
 def test_a_failure_that_cannot_be_told_is_told_later() -> None:
     script = Raising(OperationFailed(Cause.NO_SPACE, "no room", "Free some"))
     reporter = RecordingReporter(*[StatusUnwritable("503")] * 3)
-    carry_out(script, resource(), reporter=reporter)
+    host = carry_out(script, resource(), reporter=reporter)
     assert script.runs["uid-1"] == 1
     assert reporter.ready("uid-1") == Cause.NO_SPACE
+    assert host.observer.ends == [("ContainerCheckpoint", Cause.NO_SPACE)]
 
 
 def test_an_api_server_out_of_reach_before_the_end_does_not_end_the_operation() -> None:
@@ -362,6 +384,7 @@ def test_an_api_server_out_of_reach_before_the_end_does_not_end_the_operation() 
 def test_what_was_deleted_before_it_began_is_forgotten() -> None:
     journal = MemoryJournal()
     host = carry_out(Raising(ResourceGone("gone")), resource(), journal=journal)
+    assert host.observer.ends == [("ContainerCheckpoint", "abandoned")]
     assert not journal.kept
     assert not host.reporter.statuses
 
@@ -389,7 +412,8 @@ def test_an_operation_that_had_ended_when_the_agent_died_is_only_told() -> None:
             host.operations.ensure(resource(), Script())
             await until(lambda: len(lost.refusals) < 1000)
 
-        on_host(stopped, reporter=lost, journal=journal)
+        first = on_host(stopped, reporter=lost, journal=journal)
+    assert not first.observer.ends
     assert journal.kept["uid-1"].step is Step.FINISHED
     again = Script()
     host = carry_out(again, resource(), journal=journal)
@@ -397,6 +421,23 @@ def test_an_operation_that_had_ended_when_the_agent_died_is_only_told() -> None:
     ready = host.reporter.condition("uid-1", ConditionType.READY)
     assert ready is not None
     assert ready["status"] == "True"
+    assert host.observer.ends == [("ContainerCheckpoint", Reason.CHECKPOINTED)]
+
+
+def test_an_end_that_was_told_by_an_agent_that_died_then_is_counted_once() -> None:
+    of = finished()
+    journal = MemoryJournal()
+    journal.write(Entry(of.uid, of.namespace, of.name, of.kind, step=Step.STORED))
+    script = Script()
+
+    async def body(host: Host) -> None:
+        for _ in range(3):
+            host.operations.ensure(of, script)
+
+    host = on_host(body, journal=journal)
+    assert not script.runs
+    assert not journal.kept
+    assert host.observer.ends == [(of.kind, Reason.CHECKPOINTED)]
 
 
 def test_a_stopping_agent_begins_nothing() -> None:
@@ -444,13 +485,13 @@ def begun(step: Step) -> MemoryJournal:
     return journal
 
 
-def check(script: Script, journal: MemoryJournal, wanted: Callable[[], bool]) -> None:
+def check(script: Script, journal: MemoryJournal, wanted: Callable[[], bool]) -> Host:
     async def body(host: Host) -> None:
         host.operations.check(resource("gone"), script, wanted=wanted)
         host.operations.ensure(resource("new", container="c"), script)
         await host.idle()
 
-    on_host(body, journal=journal)
+    return on_host(body, journal=journal)
 
 
 def test_what_was_deleted_meanwhile_is_abandoned_before_anything_else_on_its_container() -> None:
@@ -466,8 +507,9 @@ def test_what_was_deleted_meanwhile_is_abandoned_before_anything_else_on_its_con
         return answer
 
     journal = begun(Step.FREEZING)
-    check(script, journal, wanted)
+    host = check(script, journal, wanted)
     assert script.abandoned == ["gone"]
+    assert ("ContainerCheckpoint", "abandoned") in host.observer.ends
     assert order == ["asked", "asked", "new"]
     assert journal.read("gone") is None
 
@@ -479,9 +521,47 @@ def test_what_is_still_wanted_is_not_abandoned() -> None:
     assert journal.read("gone")
 
 
-@pytest.mark.parametrize("step", [Step.ACCEPTED, Step.FINISHED])
-def test_what_had_not_begun_or_has_ended_is_only_forgotten(step: Step) -> None:
-    script, journal = Script(), begun(step)
+def test_what_had_not_begun_is_only_forgotten() -> None:
+    script, journal = Script(), begun(Step.ACCEPTED)
     check(script, journal, lambda: False)
     assert not script.abandoned
     assert journal.read("gone") is None
+
+
+def test_what_has_ended_is_counted_though_it_was_deleted() -> None:
+    script, journal = Script(), MemoryJournal()
+    status = finished().status
+    journal.write(
+        Entry("gone", "default", "gone", lock="c", step=Step.FINISHED, status=dict(status))
+    )
+    host = check(script, journal, lambda: False)
+    assert not script.abandoned
+    assert journal.read("gone") is None
+    assert host.observer.ends == [("ContainerCheckpoint", Reason.CHECKPOINTED)] * 2
+
+
+def test_the_load_tells_who_is_at_work_and_who_waits() -> None:
+    gate = threading.Event()
+    script = Script(lambda _: assert_opened(gate))
+
+    async def body(host: Host) -> None:
+        load = host.operations.load
+        for uid in ("first", "second", "third"):
+            host.operations.ensure(resource(uid, kind="ContainerRestore"), script)
+        await until(lambda: script.runs.total() == 1)
+        await host.reported("third", Reason.QUEUED)
+        assert (load.at_work["ContainerRestore"], load.waiting["ContainerRestore"]) == (1, 2)
+        gate.set()
+        await host.idle()
+        assert (load.at_work["ContainerRestore"], load.waiting["ContainerRestore"]) == (0, 0)
+
+    on_host(body, most=1)
+
+
+def test_the_time_of_an_operation_goes_on_over_agents() -> None:
+    journal = MemoryJournal()
+    began = (datetime.now(UTC) - timedelta(seconds=100)).isoformat(timespec="seconds")
+    journal.write(Entry("uid-1", "default", "n", step=Step.CAPTURED, status={"startTime": began}))
+    host = carry_out(Script(), resource(), journal=journal)
+    (seconds,) = host.observer.seconds
+    assert 99 <= seconds < 100 + SECONDS

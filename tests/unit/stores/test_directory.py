@@ -252,6 +252,15 @@ def test_names_that_are_refused(store: DirectoryStore, name: str) -> None:
     assert caught.value.cause is Cause.INVALID_SPEC
 
 
-def test_free_space_before_the_store_exists(store: DirectoryStore, tmp_path: Path) -> None:
-    status = os.statvfs(tmp_path)
-    assert store.free_bytes() == pytest.approx(status.f_bavail * status.f_frsize, rel=0.2)
+def test_the_space_is_that_of_the_stores_file_system(store: DirectoryStore) -> None:
+    write(store)
+    status = os.statvfs(store.host_root / "var/lib/archives")
+    capacity, available = store.space()
+    assert capacity == status.f_blocks * status.f_frsize
+    assert available == pytest.approx(status.f_bavail * status.f_frsize, rel=0.2)
+
+
+def test_a_store_that_is_not_there_has_no_space(tmp_path: Path) -> None:
+    with pytest.raises(OperationFailed) as caught:
+        DirectoryStore(tmp_path / "nowhere").space()
+    assert "nowhere" in caught.value.evidence
