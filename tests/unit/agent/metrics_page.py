@@ -17,9 +17,10 @@ _INTRO: Final = """\
 
 <!-- Written by `make docs` from operator/podman_checkpoint_operator/agent/metrics.py. -->
 
-Each agent serves its metrics at `http://127.0.0.1:8089/metrics`, for Prometheus on the same host. For one elsewhere set
-`PODMAN_CHECKPOINT_METRICS=http://0.0.0.0:8089/metrics`. There is no password and no encryption: let a firewall, a NetworkPolicy or
-a proxy decide who may connect. They carry counts and sizes, and no name of a container or resource.
+Each agent serves its metrics at `http://127.0.0.1:8089/metrics`, for Prometheus on the same host.
+For one elsewhere set `PODMAN_CHECKPOINT_METRICS=http://0.0.0.0:8089/metrics`. There is no password
+and no encryption: let a firewall, a NetworkPolicy or a proxy decide who may connect. They carry
+counts and sizes, and no name of a container or resource.
 
 Job and instance as the alerts and the dashboard expect them, for hosts outside the cluster:
 
@@ -31,8 +32,8 @@ scrape_configs:
         labels: {instance: host-a}          # what spec.nodeName says
 ```
 
-An operation is counted once, when its resource tells how it ended, also when agents were killed in its course. Counters begin
-at 0 with each start of an agent, as Prometheus expects it.
+An operation is counted once, when its resource tells how it ended, also when agents were killed in
+its course. Counters begin at 0 with each start of an agent, as Prometheus expects it.
 
 | metric | type | labels | |
 |---|---|---|---|
