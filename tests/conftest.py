@@ -9,5 +9,6 @@ from hypothesis import settings
 
 from tests.e2e.soak import SOAKING
 
-settings.register_profile("project", derandomize=not SOAKING)
+# No deadline: how long an example takes says more of the machine than of the code.
+settings.register_profile("project", derandomize=not SOAKING, deadline=None)
 settings.load_profile("project")

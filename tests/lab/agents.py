@@ -116,7 +116,7 @@ def _install(requirements: str, target: Path, release: Release) -> None:
 
 def _product(release: Release) -> str:
     """Make sure of the folder with the product's present code, and return its name."""
-    name = f"product-{_code_digest()}-{release.python}"
+    name = f"product-{code_digest()}-{release.python}"
     if not (FOLDER / name).exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
@@ -134,7 +134,8 @@ def _product(release: Release) -> str:
     return name
 
 
-def _code_digest() -> str:
+def code_digest() -> str:
+    """Tell one state of the product's code from another."""
     code = hashlib.sha256()
     for path in (paths.CHECKOUT / "pyproject.toml", *sorted(SOURCES.rglob("*"))):
         if path.is_file() and "__pycache__" not in path.parts:

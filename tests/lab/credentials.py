@@ -1,4 +1,7 @@
-"""Credentials of the agents: one service account per host, with a token bound to the host's Node.
+"""Credentials of the product's programs.
+
+Each agent has a service account of its own, with a token bound to its host's Node. The controller
+has the one that the project's manifests make for it.
 
 The binding puts the node's name into the token's claims, where admission policies can compare it
 with what an agent writes, and makes the token worthless once the Node object is gone.
@@ -6,14 +9,15 @@ with what an agent writes, and makes the token worthless once the Node object is
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from .controlplane import kubeconfig
 from .kubectl import apply, kubectl
 
 NAMESPACE: Final = "podman-checkpoint-system"
-CLUSTER_ROLE: Final = "podman-checkpoint-agent"
-"""What an agent may do; it comes with the project's manifests."""
+AGENT_ROLE: Final = "podman-checkpoint-agent"
+"""What an agent may do, everywhere and in the system's namespace; with the project's manifests."""
+CONTROLLER: Final = "podman-checkpoint-controller"
 
 
 def agent_kubeconfig(host: str) -> str:
@@ -28,23 +32,38 @@ def agent_kubeconfig(host: str) -> str:
             "kind": "ServiceAccount",
             "metadata": {"name": account, "namespace": NAMESPACE},
         },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": f"{CLUSTER_ROLE}-{host}"},
-            "roleRef": {
-                "apiGroup": "rbac.authorization.k8s.io",
-                "kind": "ClusterRole",
-                "name": CLUSTER_ROLE,
-            },
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}],
-        },
+        *(_binding(kind, host, account) for kind in ("ClusterRole", "Role")),
     )
+    return _token(account, "--bound-object-kind=Node", f"--bound-object-name={host}")
+
+
+def controller_kubeconfig() -> str:
+    """Return a kubeconfig with a fresh token for the controller; it holds for 24 hours."""
+    return _token(CONTROLLER)
+
+
+def _token(account: str, *bound: str) -> str:
     token = kubectl(
-        *("create", "token", account, "--namespace", NAMESPACE, "--duration=24h"),
-        *("--bound-object-kind=Node", f"--bound-object-name={host}"),
+        *("create", "token", account, "--namespace", NAMESPACE, "--duration=24h"), *bound
     )
     return kubeconfig(user={"token": token.stdout.strip()})
+
+
+def _binding(kind: str, host: str, account: str) -> dict[str, Any]:
+    metadata = {"name": f"{AGENT_ROLE}-{host}"}
+    if kind == "Role":
+        metadata["namespace"] = NAMESPACE
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": f"{kind}Binding",
+        "metadata": metadata,
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": kind,
+            "name": AGENT_ROLE,
+        },
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}],
+    }
 
 
 def service_account(host: str) -> str:

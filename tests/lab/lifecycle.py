@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import controlplane, credentials, inventory, network, paths
+from . import controller, controlplane, credentials, inventory, network, paths
 from .cgroups import hosts_with_cgroup
 from .locks import locked
 
@@ -37,6 +37,7 @@ def up(names: Sequence[str] = inventory.NAMESPACED) -> None:
             for host in hosts:
                 host.up()
             control_plane.result()
+        controller.up()
         for host in hosts:
             if not host.agent_running():
                 host.install_agent(credentials.agent_kubeconfig(host.name))
@@ -53,6 +54,7 @@ def down() -> None:
     names = dict.fromkeys((*inventory.NAMES, *hosts_with_cgroup()))
     steps: list[Callable[[], None]] = [
         *(inventory.host(name).destroy for name in names),
+        controller.down,
         controlplane.down,
         network.remove_bridge,
         _remove_state,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import controlplane, credentials, inventory, lifecycle, network, paths
+from . import controller, controlplane, credentials, inventory, lifecycle, network, paths
 from .shell import run
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setattr(lifecycle, "hosts_with_cgroup", lambda: ["host-b", LEFT_BEHIND])
     monkeypatch.setattr(controlplane, "up", control_plane.up)
     monkeypatch.setattr(controlplane, "down", lambda: control_plane.note("down"))
+    controller_ = Recorder("controller", events)
+    monkeypatch.setattr(controller, "up", controller_.up)
+    monkeypatch.setattr(controller, "down", lambda: controller_.note("down"))
     monkeypatch.setattr(network, "ensure_bridge", lambda: events.append("bridge up"))
     monkeypatch.setattr(network, "remove_bridge", lambda: events.append("bridge down"))
     monkeypatch.setattr(credentials, "agent_kubeconfig", lambda host: f"credentials of {host}")
@@ -87,6 +90,7 @@ def test_agents_start_when_hosts_and_control_plane_are_up(lab: Lab) -> None:
     assert lab.events[0] == "bridge up"
     assert set(lab.events[1:4]) == {"host-a up", "host-b up", "control plane up"}
     assert lab.events[4:] == [
+        "controller up",
         "host-a install credentials of host-a",
         "host-a agent start",
         "host-b install credentials of host-b",
@@ -129,7 +133,7 @@ def test_down_ends_hosts_before_what_they_stand_on(lab: Lab) -> None:
     lifecycle.down()
 
     destroyed = [f"{name} destroy" for name in (*inventory.NAMES, LEFT_BEHIND)]
-    assert lab.events == [*destroyed, "control plane down", "bridge down"]
+    assert lab.events == [*destroyed, "controller down", "control plane down", "bridge down"]
     assert not paths.STATE.exists()
 
 

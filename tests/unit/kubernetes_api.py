@@ -1,4 +1,4 @@
-"""An API server on loopback that serves our two kinds, records requests, and can be told to refuse.
+"""An API server on loopback that serves our kinds, records requests, and can be told to refuse.
 
 kopf and the Kubernetes client talk to it over HTTP. It checks nothing: what a real one admits is
 tested with a real one, on the lab.
@@ -15,9 +15,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from podman_checkpoint_operator.api.names import API_VERSION, CHECKPOINTS, GROUP, RESTORES, VERSION
+from podman_checkpoint_operator.api.names import (
+    API_VERSION,
+    CHECKPOINTS,
+    GROUP,
+    HOSTS,
+    RESTORES,
+    VERSION,
+)
 
-PLURALS = {each.plural: each.kind for each in (CHECKPOINTS, RESTORES)}
+PLURALS = {each.plural: each.kind for each in (CHECKPOINTS, RESTORES, HOSTS)}
 CORE = [
     {
         "name": plural,
@@ -74,7 +81,7 @@ class KubernetesApi:
                 "name": plural + suffix,
                 "kind": kind,
                 "singularName": kind.lower(),
-                "namespaced": True,
+                "namespaced": kind != HOSTS.kind,
                 "verbs": ["get", "list", "watch", "patch"],
             }
             for plural, kind in PLURALS.items()

@@ -14,6 +14,7 @@ import yaml
 
 from podman_checkpoint_operator.api import names
 from podman_checkpoint_operator.api.checkpoint import CheckpointSpec, CheckpointStatus
+from podman_checkpoint_operator.api.host import HostStatus
 from podman_checkpoint_operator.api.restore import RestoreSpec, RestoreStatus
 from tests.lab.paths import CHECKOUT
 
@@ -26,13 +27,16 @@ Schema = dict[str, Any]
 
 CRDS = {
     resource.kind: yaml.safe_load((CHECKOUT / "crds" / f"{resource.plural}.yaml").read_text())
-    for resource in (names.CHECKPOINTS, names.RESTORES)
+    for resource in (names.CHECKPOINTS, names.RESTORES, names.HOSTS)
 }
+OPERATIONS = [names.CHECKPOINTS.kind, names.RESTORES.kind]
+"""Kinds that are one operation of one host."""
 MODELS: list[tuple[str, str, type[ApiModel]]] = [
     (names.CHECKPOINTS.kind, "spec", CheckpointSpec),
     (names.CHECKPOINTS.kind, "status", CheckpointStatus),
     (names.RESTORES.kind, "spec", RestoreSpec),
     (names.RESTORES.kind, "status", RestoreStatus),
+    (names.HOSTS.kind, "status", HostStatus),
 ]
 SHAPE = {"type", "properties", "items", "required", "enum", "format", "anyOf"}
 LIMITS = {"default", "pattern", "minLength", "maxLength", "minimum", "maximum"}
@@ -134,7 +138,7 @@ def test_numbers_are_whole_and_name_their_unit(path: str, field: Schema) -> None
         return
     assert field["format"] == "int64"
     unit = re.search("(Seconds|Microseconds|Bytes|pages([A-Z][a-z]+)+)$", path)
-    assert unit or path.endswith(("observedGeneration", "exitCode"))
+    assert unit or path.endswith(("observedGeneration", "exitCode", "containers.running"))
     if unit and not unit[1].startswith("pages"):
         assert unit[1].lower() in field["description"]
 
@@ -150,13 +154,21 @@ def test_what_a_user_writes_is_bounded(path: str, field: Schema) -> None:
         assert "maxItems" in field
 
 
-@pytest.mark.parametrize("resource", [names.CHECKPOINTS, names.RESTORES], ids=lambda r: r.kind)
-def test_names(resource: names.Resource) -> None:
+@pytest.mark.parametrize(
+    ("resource", "scope"),
+    [
+        (names.CHECKPOINTS, "Namespaced"),
+        (names.RESTORES, "Namespaced"),
+        (names.HOSTS, "Cluster"),
+    ],
+    ids=str,
+)
+def test_names(resource: names.Resource, scope: str) -> None:
     crd = CRDS[resource.kind]
 
     assert crd["metadata"]["name"] == f"{resource.plural}.{names.GROUP}"
     assert crd["spec"]["group"] == names.GROUP
-    assert crd["spec"]["scope"] == "Namespaced"
+    assert crd["spec"]["scope"] == scope
     assert crd["spec"]["names"] == {
         "kind": resource.kind,
         "listKind": f"{resource.kind}List",
@@ -167,20 +179,24 @@ def test_names(resource: names.Resource) -> None:
     }
 
 
+@pytest.mark.parametrize("kind", OPERATIONS)
+def test_agents_select_by_the_host(kind: str) -> None:
+    assert version(kind)["selectableFields"] == [{"jsonPath": ".spec.nodeName"}]
+
+
 @pytest.mark.parametrize("kind", CRDS)
 def test_what_the_agents_build_on(kind: str) -> None:
     only = version(kind)
 
     assert (only["name"], only["served"], only["storage"]) == (names.VERSION, True, True)
     assert only["subresources"] == {"status": {}}
-    assert only["selectableFields"] == [{"jsonPath": ".spec.nodeName"}]
     conditions = schema(kind, "status")["properties"]["conditions"]
     assert conditions["x-kubernetes-list-type"] == "map"
     assert conditions["x-kubernetes-list-map-keys"] == ["type"]
     assert "phase" not in schema(kind, "status")["properties"]
 
 
-@pytest.mark.parametrize("kind", CRDS)
+@pytest.mark.parametrize("kind", OPERATIONS)
 def test_columns(kind: str) -> None:
     columns = version(kind)["additionalPrinterColumns"]
 
@@ -189,7 +205,7 @@ def test_columns(kind: str) -> None:
 
 
 def test_what_both_kinds_report_is_explained_alike() -> None:
-    one, other = (schema(kind, "status")["properties"] for kind in CRDS)
+    one, other = (schema(kind, "status")["properties"] for kind in OPERATIONS)
 
     for shared in sorted(one.keys() & other.keys() - {"conditions", "statistics"}):
         assert one[shared] == other[shared]

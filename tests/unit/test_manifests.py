@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from podman_checkpoint_operator.api.names import CHECKPOINTS, GROUP, RESTORES
+from podman_checkpoint_operator.api.names import CHECKPOINTS, GROUP, HOSTS, RESTORES
 from tests.lab.paths import CHECKOUT
 
 if TYPE_CHECKING:
@@ -18,18 +18,23 @@ if TYPE_CHECKING:
 
 BASE = CHECKOUT / "manifests" / "base"
 BOTH = [CHECKPOINTS.plural, RESTORES.plural]
+LEASES = "coordination.k8s.io"
 READ = ["get", "list", "watch"]
 WRITE = ["create", "update", "patch", "delete", "deletecollection"]
 
 
 def roles() -> dict[str, dict[str, Any]]:
-    documents = [
-        document
+    return of_kind("ClusterRole")
+
+
+def of_kind(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the objects of a kind, by their names without the product's."""
+    return {
+        document["metadata"]["name"].removeprefix("podman-checkpoint-"): document
         for file in BASE.glob("*-role*.yaml")
         for document in yaml.safe_load_all(file.read_text())
-    ]
-    assert {each["kind"] for each in documents} == {"ClusterRole"}
-    return {each["metadata"]["name"].removeprefix("podman-checkpoint-"): each for each in documents}
+        if document["kind"] == kind
+    }
 
 
 def allowed(role: dict[str, Any]) -> set[tuple[str, str, str]]:
@@ -56,17 +61,38 @@ def test_the_agent_can_do_its_work_and_nothing_else() -> None:
     status = [f"{plural}/status" for plural in BOTH]
 
     assert allowed(roles()["agent"]) == {
-        *expected((BOTH, [*READ, "patch"]), (status, ["patch", "update"])),
+        *expected(
+            (BOTH, [*READ, "patch"]),
+            ([HOSTS.plural], [*READ, "create"]),
+            ([*status, f"{HOSTS.plural}/status"], ["patch", "update"]),
+        ),
         ("", "events", "create"),
         ("events.k8s.io", "events", "create"),
     }
     assert "labels" not in roles()["agent"]["metadata"]
+    assert allowed(of_kind("Role")["agent"]) == {
+        (LEASES, "leases", verb) for verb in ("create", "patch")
+    }
+
+
+def test_the_controller_can_mark_and_nothing_else() -> None:
+    all_ = [*BOTH, HOSTS.plural]
+    assert allowed(roles()["controller"]) == expected(
+        (all_, READ), ([f"{plural}/status" for plural in all_], ["patch"])
+    )
+    assert allowed(of_kind("Role")["controller"]) == {(LEASES, "leases", "list")}
+    for kind in ("ClusterRole", "Role"):
+        binding = of_kind(f"{kind}Binding")["controller"]
+        assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == (
+            kind,
+            "podman-checkpoint-controller",
+        )
 
 
 @pytest.mark.parametrize(
     ("name", "joins", "rules"),
     [
-        ("viewer", "view", [(BOTH, READ)]),
+        ("viewer", "view", [([*BOTH, HOSTS.plural], READ)]),
         ("editor", "edit", [(BOTH, READ), ([CHECKPOINTS.plural], WRITE)]),
         ("restorer", "admin", [(BOTH, READ), ([RESTORES.plural], WRITE)]),
     ],

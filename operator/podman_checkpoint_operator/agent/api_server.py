@@ -8,18 +8,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-import urllib3.exceptions
 from kubernetes import client
 
 from ..api.names import API_VERSION, CHECKPOINTS, GROUP, REPORTING_COMPONENT, RESTORES, VERSION
 from ..reconcilers.resource import Resource, ResourceGone, StatusUnwritable
+from .refusals import Refused, refused
 
 logger = logging.getLogger(__name__)
 
 _SECONDS: Final = (5, 30)
 _MAX_MESSAGE: Final = 1024
 _PLURALS: Final = {each.kind: each.plural for each in (CHECKPOINTS, RESTORES)}
-_FAILURES: Final = (client.ApiException, urllib3.exceptions.HTTPError, OSError)
 
 
 class ApiServer:
@@ -38,22 +37,21 @@ class ApiServer:
         # The UID keeps a status from a successor of the same name; null takes a diagnosis back.
         body = {"metadata": {"uid": resource.uid}, "status": {"diagnosis": None, **status}}
         try:
-            self._objects.patch_namespaced_custom_object_status(
-                GROUP,
-                VERSION,
-                resource.namespace,
-                _PLURALS[resource.kind],
-                resource.name,
-                body,
-                _request_timeout=_SECONDS,
-                _content_type="application/merge-patch+json",  # type: ignore[call-arg]
-            )
-        except client.ApiException as error:
+            with refused(resource.key):
+                self._objects.patch_namespaced_custom_object_status(
+                    GROUP,
+                    VERSION,
+                    resource.namespace,
+                    _PLURALS[resource.kind],
+                    resource.name,
+                    body,
+                    _request_timeout=_SECONDS,
+                    _content_type="application/merge-patch+json",  # type: ignore[call-arg]
+                )
+        except Refused as error:
             if error.status in (404, 409):
                 raise ResourceGone(resource.key) from error
-            raise StatusUnwritable(f"{error.status} {error.reason}: {error.body}") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise StatusUnwritable(str(error)) from error
+            raise
 
     def event(
         self, resource: Resource, severity: Literal["Normal", "Warning"], reason: str, message: str
@@ -77,16 +75,17 @@ class ApiServer:
             "reportingInstance": socket.gethostname(),
         }
         try:
-            # CoreV1Api would do as well, and take 20 MiB of memory for it.
-            self._objects.create_namespaced_custom_object(
-                "events.k8s.io",
-                "v1",
-                resource.namespace,
-                "events",
-                event,
-                _request_timeout=_SECONDS,
-            )
-        except _FAILURES as error:
+            with refused("events"):
+                # CoreV1Api would do as well, and take 20 MiB of memory for it.
+                self._objects.create_namespaced_custom_object(
+                    "events.k8s.io",
+                    "v1",
+                    resource.namespace,
+                    "events",
+                    event,
+                    _request_timeout=_SECONDS,
+                )
+        except StatusUnwritable as error:
             logger.warning(
                 "event not posted", extra={"resource": resource.key, "error": str(error)}
             )
@@ -106,13 +105,12 @@ class ApiServer:
 
     def _get(self, namespace: str, plural: str, name: str) -> Mapping[str, Any] | None:
         try:
-            found: Mapping[str, Any] = self._objects.get_namespaced_custom_object(
-                GROUP, VERSION, namespace, plural, name, _request_timeout=_SECONDS
-            )
-        except client.ApiException as error:
+            with refused(f"{plural} {namespace}/{name}"):
+                found: Mapping[str, Any] = self._objects.get_namespaced_custom_object(
+                    GROUP, VERSION, namespace, plural, name, _request_timeout=_SECONDS
+                )
+        except Refused as error:
             if error.status == 404:
                 return None
-            raise StatusUnwritable(f"{error.status} {error.reason}") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise StatusUnwritable(str(error)) from error
+            raise
         return found

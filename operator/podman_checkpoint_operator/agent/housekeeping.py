@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 from ..reconcilers.queue import Operations
+from ..reconcilers.registration import HEARTBEAT_SECONDS, Registration
 from ..reconcilers.restart_policy import RestartPolicies
 
 logger = logging.getLogger(__name__)
@@ -15,12 +17,29 @@ logger = logging.getLogger(__name__)
 _EVERY_SECONDS: Final = 10.0
 
 
+async def repeatedly(turn: Callable[[], Awaitable[None]], *, seconds: float) -> NoReturn:
+    """For ever, take turns; a defect that shows in one does not end the others."""
+    while True:
+        try:
+            await turn()
+        except Exception:
+            logger.exception("unexpected")
+        await asyncio.sleep(seconds)
+
+
 async def put_back_policies(operations: Operations, policies: RestartPolicies) -> None:
     """For ever, give restart policies back to containers that others have started again."""
-    while True:
+
+    async def turn() -> None:
         for container_id in await asyncio.to_thread(policies.suspended):
             try:
                 await operations.between(container_id, partial(policies.settle, container_id))
             except OSError as error:  # a full disk, say; the next round may find it better
                 logger.warning("restart policy not put back yet", extra={"error": str(error)})
-        await asyncio.sleep(_EVERY_SECONDS)
+
+    await repeatedly(turn, seconds=_EVERY_SECONDS)
+
+
+async def keep_registered(registration: Registration) -> None:
+    """For ever, keep the host registered."""
+    await repeatedly(lambda: asyncio.to_thread(registration.beat), seconds=HEARTBEAT_SECONDS)

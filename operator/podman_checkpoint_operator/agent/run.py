@@ -22,7 +22,7 @@ from ..api.names import (
     CHECKPOINTS,
     FINALIZER,
     GROUP,
-    REPORTING_COMPONENT,
+    HOSTS,
     RESTORES,
     VERSION,
 )
@@ -42,12 +42,16 @@ from ..reconcilers import checkpoint, restore
 from ..reconcilers.dump import Tools as DumpTools
 from ..reconcilers.podman_port import PodmanError
 from ..reconcilers.queue import Operations
+from ..reconcilers.registration import Registration
 from ..reconcilers.restart_policy import RestartPolicies
 from ..stores.directory import DirectoryStore
 from . import recover
 from .api_server import ApiServer
 from .archives import CheckpointArchives
-from .housekeeping import put_back_policies
+from .host_observer import HostObserver
+from .host_registry import ApiHostRegistry
+from .housekeeping import keep_registered, put_back_policies
+from .kopf_settings import common_settings, login_as_client
 from .metrics import Metrics
 from .scrapes import Scrapes
 from .settings import DEFAULT_ARCHIVE_DIR, Settings
@@ -55,7 +59,6 @@ from .version import product_version
 
 logger = logging.getLogger(__name__)
 
-_WATCH_SECONDS: Final = 300
 _LOCK_SECONDS: Final = 5.0
 _EXIT_SECONDS: Final = 900.0
 
@@ -136,6 +139,10 @@ async def _run(settings: Settings) -> None:
         restores=restore.RestoreReconciler(
             restore.Tools(podman, machine, archives, api_server, policies, settings.node_name)
         ),
+        registration=Registration(
+            ApiHostRegistry(settings.node_name),
+            HostObserver(settings.host_root, podman, machine, limits, store),
+        ),
     )
     # Before anything else: no container stays frozen because an agent died.
     await asyncio.to_thread(recover.undo, journal, machine, limits)
@@ -148,7 +155,9 @@ async def _run(settings: Settings) -> None:
     registry = kopf.OperatorRegistry()
     register(registry, handled)
     _register_lifecycle(registry, operations, podman)
-    housekeeping = asyncio.create_task(put_back_policies(operations, policies))
+    housekeeping = asyncio.gather(
+        put_back_policies(operations, policies), keep_registered(handled.registration)
+    )
     async with Scrapes(metrics, operations.load, podman, store).served(settings.metrics):
         logger.info("agent started", extra={"node": settings.node_name})
         await kopf.operator(
@@ -163,16 +172,13 @@ async def _run(settings: Settings) -> None:
 
 def operator_settings(node_name: str) -> kopf.OperatorSettings:
     """Return kopf's settings for the agent of one host."""
-    settings = kopf.OperatorSettings()
-    # Many agents share these kinds: no peering, marks of our own, and only objects of this host,
-    # selected by the API server.
-    settings.peering.standalone = True
-    settings.scanning.disabled = True
+    settings = common_settings(instance=node_name)
+    # Only objects of this host, selected by the API server.
     for resource in (CHECKPOINTS, RESTORES):
         settings.watching.field_selectors[GROUP, VERSION, resource.plural] = (
             f"spec.nodeName={node_name}"
         )
-    settings.watching.server_timeout = _WATCH_SECONDS
+    settings.watching.field_selectors[GROUP, VERSION, HOSTS.plural] = f"metadata.name={node_name}"
     settings.persistence.finalizer = FINALIZER
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(
         prefix=ANNOTATION_PREFIX, v1=False
@@ -182,8 +188,6 @@ def operator_settings(node_name: str) -> kopf.OperatorSettings:
         v1=False,
         ignored_fields=["metadata.labels", "metadata.annotations"],
     )
-    settings.posting.reporting_component = REPORTING_COMPONENT
-    settings.posting.reporting_instance = node_name
     settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
     return settings
 
@@ -191,9 +195,7 @@ def operator_settings(node_name: str) -> kopf.OperatorSettings:
 def _register_lifecycle(
     registry: kopf.OperatorRegistry, operations: Operations, podman: PodmanService
 ) -> None:
-    @kopf.on.login(registry=registry)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_via_client(**kwargs)
+    login_as_client(registry)
 
     @kopf.on.cleanup(registry=registry)
     async def stop(**_: Any) -> None:

@@ -10,6 +10,8 @@ from typing import Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ..api.common import DNS_SUBDOMAIN
+
 DEFAULT_ARCHIVE_DIR: Final = Path("/var/lib/podman-checkpoint/archives")
 
 
@@ -17,11 +19,18 @@ class Settings(BaseSettings):
     """Settings of one agent; each is also ``PODMAN_CHECKPOINT_<NAME>`` in the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PODMAN_CHECKPOINT_", use_attribute_docstrings=True, extra="forbid"
+        env_prefix="PODMAN_CHECKPOINT_",
+        use_attribute_docstrings=True,
+        extra="forbid",
+        # A host name need not be a name that objects of Kubernetes can have.
+        validate_default=True,
     )
 
-    node_name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=253)
-    """The host's name in spec.nodeName; the host name unless set."""
+    node_name: str = Field(
+        default_factory=lambda: socket.gethostname().lower(), min_length=1, max_length=253
+    )
+    """The host's name in spec.nodeName; the host name, in lower case as a kubelet has it, unless
+    set."""
 
     podman_url: str = "unix:///run/podman/podman.sock"
     """Where Podman's rootful API service listens."""
@@ -50,6 +59,16 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least severity that is logged."""
+
+    @field_validator("node_name")
+    @classmethod
+    def _is_object_name(cls, value: str) -> str:
+        if not re.fullmatch(DNS_SUBDOMAIN, value):
+            raise ValueError(
+                "must be a name that objects of Kubernetes can have: lower-case letters, digits,"
+                " dashes and dots"
+            )
+        return value
 
     @field_validator("podman_url")
     @classmethod

@@ -78,6 +78,14 @@ def find_condition(
     return next((each for each in conditions if each["type"] == type), None)
 
 
+def have_ended(conditions: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the conditions of an operation say how it ended."""
+    known = list(conditions)
+    ready = find_condition(known, ConditionType.READY)
+    stalled = find_condition(known, ConditionType.STALLED)
+    return bool(ready and ready["status"] == ConditionStatus.TRUE) or stalled is not None
+
+
 def progressing(
     conditions: Iterable[Mapping[str, Any]],
     *,

@@ -22,6 +22,10 @@ CHECKPOINTS: Final = Resource(
     "ContainerCheckpoint", "containercheckpoints", "containercheckpoint", "cckpt"
 )
 RESTORES: Final = Resource("ContainerRestore", "containerrestores", "containerrestore", "crst")
+HOSTS: Final = Resource("PodmanHost", "podmanhosts", "podmanhost", "phost")
+
+SYSTEM_NAMESPACE: Final = "podman-checkpoint-system"
+"""Where the operator's own objects are, such as the hosts' heartbeats."""
 
 # The agent's own marks on objects. Another operator on kopf must not share them: an agent removes a
 # finalizer of this name from every object that its filters do not match.

@@ -78,6 +78,13 @@ class Reason(StrEnum):
     """The command of `spec.verify` exited with 0."""
     ADOPTED = "Adopted"
     """The container was running already, and that was accepted."""
+    HOST_READY = "HostReady"
+    """Containers of the host can be checkpointed and restored."""
+    HEARTBEAT_LOST = "HeartbeatLost"
+    """Nothing was heard of the host's agent for a while, by the API server's clock. What it had
+    begun goes on when it is back."""
+    HOST_UNKNOWN = "HostUnknown"
+    """No agent has registered a host of the name in `spec.nodeName`."""
 
 
 class Cause(StrEnum):

@@ -11,6 +11,7 @@ from typing import Final
 from ..api.reasons import Cause
 from ..criu.configuration import version
 from .facts import Container, Host, Processes, Space, State
+from .host_preflight import fitness_checks
 from .preflight import Check, failed, listed, passed, size, warned
 
 # CRIU before 4.2 asks for a socket option that the kernel removed in 6.16.
@@ -148,32 +149,7 @@ def mount_checks(
 
 def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Check]:
     """Checks of what the host can do."""
-    if host.rootless:
-        yield failed(
-            "Rootful",
-            "this Podman runs rootless; CRIU needs root",
-            Cause.ROOTLESS,
-            "Point the agent at the rootful socket: PODMAN_CHECKPOINT_PODMAN_URL",
-        )
-    else:
-        yield passed("Rootful", "Podman runs as root")
-    if not host.criu_version:
-        yield failed(
-            "CRIU",
-            "CRIU is not installed on the host",
-            Cause.RUNTIME_WITHOUT_CRIU,
-            "Install criu 4.2 or newer on the host",
-        )
-    if container.runtime == "crun" and not host.runtime_supports_criu:
-        first_line, _, _ = host.runtime_version.partition("\n")
-        yield failed(
-            "Runtime",
-            f"{first_line or 'crun'} was built without CRIU",
-            Cause.RUNTIME_WITHOUT_CRIU,
-            "Install a crun with +CRIU in crun --version, or runc",
-        )
-    else:
-        yield passed("Runtime", container.runtime)
+    yield from fitness_checks(host, container.runtime)
     if wanted.leave_running and host.cgroup_version != "v2":
         yield failed(
             "Freezer",

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from ..api.reasons import Cause
-from ..criu.configuration import version
 from .archive_preflight import Saved
 from .checkpoint_preflight import cannot_save_sockets
 from .facts import Container, Host, State, StoredCheckpoint, Target
+from .host_preflight import lacking_for_tcp_close
 from .preflight import Check, failed, listed, passed, warned
 from .recovery import is_stale
 
-_TCP_CLOSE_IN_PODMAN: Final = (5, 7)
-_TCP_CLOSE_IN_CRUN: Final = (1, 23)
 _CLOCK: Final = timedelta(seconds=2)
 """Status holds whole seconds."""
 
@@ -35,7 +33,7 @@ def option_checks(host: Host, *, tcp_close: bool, runtime: str) -> Iterator[Chec
 
     An older Podman ignores what it does not know; a runtime ends with its usage.
     """
-    lacking = _lacking_for_tcp_close(host, Path(runtime).name) if tcp_close else ""
+    lacking = lacking_for_tcp_close(host, Path(runtime).name) if tcp_close else ""
     if lacking:
         yield failed(
             "Options",
@@ -69,17 +67,6 @@ def option_checks(host: Host, *, tcp_close: bool, runtime: str) -> Iterator[Chec
         )
     else:
         yield passed("CRIU", seen)
-
-
-def _lacking_for_tcp_close(host: Host, runtime: str) -> str:
-    if version(host.podman_version) < _TCP_CLOSE_IN_PODMAN:
-        return f"this host has Podman {host.podman_version}"
-    if runtime != "crun":
-        return f"the container's runtime is {runtime}"
-    # Podman tells the version of its default runtime only.
-    if host.runtime == runtime and version(host.runtime_version) < _TCP_CLOSE_IN_CRUN:
-        return f"this host has {host.runtime_version.splitlines()[0]}"
-    return ""
 
 
 def local_checks(

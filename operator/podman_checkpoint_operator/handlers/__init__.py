@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import kopf
 
-from ..api.names import CHECKPOINTS, GROUP, RESTORES, VERSION
+from ..api.names import CHECKPOINTS, GROUP, HOSTS, RESTORES, VERSION
 from ..decisions.failures import OperationFailed
 from ..reconcilers.queue import Operations, Reconciler
+from ..reconcilers.registration import Registration
 from ..reconcilers.resource import Resource
 
 _DISCARD_TRIES: Final = 10
@@ -29,10 +30,11 @@ class Handled:
     operations: Operations
     checkpoints: Reconciler
     restores: Reconciler
+    registration: Registration
 
 
 def register(registry: kopf.OperatorRegistry, handled: Handled) -> None:
-    """Connect both kinds to their reconcilers."""
+    """Connect the kinds to their reconcilers."""
     operations = handled.operations
 
     @kopf.on.event(GROUP, VERSION, CHECKPOINTS.plural, registry=registry)
@@ -44,6 +46,10 @@ def register(registry: kopf.OperatorRegistry, handled: Handled) -> None:
     async def restore(body: kopf.Body, type: str | None, **_: Any) -> None:
         if type != "DELETED":
             operations.ensure(resource_of(body), handled.restores)
+
+    @kopf.on.event(GROUP, VERSION, HOSTS.plural, registry=registry)
+    async def host(body: kopf.Body, type: str | None, **_: Any) -> None:
+        handled.registration.seen(body, deleted=type == "DELETED")
 
     @kopf.on.delete(
         GROUP,

@@ -122,6 +122,11 @@ class GhostLimits:
         finally:
             self._leave(group)
 
+    def usual_file(self) -> str:
+        """Return where the limit is set for containers of the default runtime."""
+        files, _ = self._look_at(self._host().runtime, None)
+        return files.write[-1]
+
     def recover(self) -> None:
         """Put back what a holder of an exact limit left when it died; for the agent's start."""
         if not (self._folder() / _LOCK_FILE).exists():
@@ -235,7 +240,11 @@ class GhostLimits:
 
     def _look(self, container: Container) -> tuple[GhostLimitFiles, Mapping[str, bytes]]:
         """Return which files decide, and the contents of those that exist."""
-        annotation = container.annotations.get(ANNOTATION)
+        return self._look_at(Path(container.runtime).name, container.annotations.get(ANNOTATION))
+
+    def _look_at(
+        self, runtime: str, annotation: str | None
+    ) -> tuple[GhostLimitFiles, Mapping[str, bytes]]:
         named = [annotation] if annotation and annotation.startswith("/") else []
         contents = {}
         for path in (*STANDARD_FILES, *named):
@@ -243,11 +252,10 @@ class GhostLimits:
             if content is not None:
                 contents[path] = content
         host = self._host()
-        name = Path(container.runtime).name
         files = ghost_limit_files(
-            runtime=name,
+            runtime=runtime,
             # Podman tells the version of its default runtime only.
-            runtime_version=host.runtime_version if host.runtime == name else "",
+            runtime_version=host.runtime_version if host.runtime == runtime else "",
             criu_version=host.criu_version,
             annotation=annotation,
             contents=contents,

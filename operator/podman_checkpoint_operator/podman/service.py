@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..decisions.facts import Container, Endpoint, Network, Pod, RestartPolicy
+from ..decisions.facts import (
+    Container,
+    Endpoint,
+    Network,
+    Pod,
+    RestartPolicy,
+    RunningContainer,
+)
 from ..reconcilers.podman_port import (
     CheckpointOptions,
     NotFound,
@@ -79,6 +86,15 @@ class PodmanService:
             return self.inspect(reference)
         except NotFound:
             return None
+
+    def running(self) -> tuple[RunningContainer, ...]:
+        """Return the running containers, without the infra containers of pods."""
+        answer = self._transport.get("containers/json")
+        return tuple(
+            RunningContainer(each["Id"], each["Names"][0], dict(each.get("Labels") or {}))
+            for each in answer or ()
+            if not each.get("IsInfra")
+        )
 
     def write_dumps(self, container_id: str) -> None:
         """Make Podman write ``config.dump`` and ``spec.dump`` into the bundle, and nothing else.

@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 RETRY_SECONDS: Final = 5.0
 DEFAULT_SECONDS: Final = 600
-_IT_IS_AWAY: Final = (
+IT_IS_AWAY: Final = (
     "Start it on the host: systemctl enable --now podman.socket; or point the agent at its"
     " socket with PODMAN_CHECKPOINT_PODMAN_URL"
 )
@@ -247,7 +247,7 @@ class Operations:
 
     async def _wait_for_podman(self, operation: Operation, error: PodmanUnreachable) -> bool:
         """Wait a little, or fail the operation when its time is over; return whether to go on."""
-        remedy = _IT_HANGS if isinstance(error, PodmanTimedOut) else _IT_IS_AWAY
+        remedy = _IT_HANGS if isinstance(error, PodmanTimedOut) else IT_IS_AWAY
         failure = OperationFailed(Cause.PODMAN_UNREACHABLE, str(error), remedy)
         if not operation.is_late():
             await self._in(

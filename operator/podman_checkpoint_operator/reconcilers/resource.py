@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..api import conditions
-from ..api.common import ConditionStatus
-from ..api.reasons import ConditionType
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,7 @@ class Resource:
     @property
     def finished(self) -> bool:
         """Whether its status says how it ended."""
-        ready = conditions.find_condition(self.status.get("conditions") or (), ConditionType.READY)
-        stalled = conditions.find_condition(
-            self.status.get("conditions") or (), ConditionType.STALLED
-        )
-        return bool(ready and ready["status"] == ConditionStatus.TRUE) or stalled is not None
+        return conditions.have_ended(self.status.get("conditions") or ())
 
     @property
     def key(self) -> str:

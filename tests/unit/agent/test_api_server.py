@@ -61,7 +61,8 @@ def test_refusals_of_a_status(
     api.refusals["PATCH"] = status
     with pytest.raises(StatusUnwritable) as caught:
         ApiServer().status(OF, {})
-    assert type(caught.value) is error
+    assert isinstance(caught.value, error)
+    assert isinstance(caught.value, ResourceGone) == (error is ResourceGone)
 
 
 def test_a_server_out_of_reach(api: KubernetesApi) -> None:

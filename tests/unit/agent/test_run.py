@@ -10,9 +10,13 @@ import kopf
 import pytest
 
 from podman_checkpoint_operator.agent.run import operator_settings
-from podman_checkpoint_operator.api.names import CHECKPOINTS, FINALIZER, RESTORES
+from podman_checkpoint_operator.api.names import CHECKPOINTS, FINALIZER, HOSTS, RESTORES
 from podman_checkpoint_operator.handlers import Handled, register
-from tests.unit.handlers.fakes import NoReconciler, RecordingOperations
+from tests.unit.handlers.fakes import (
+    NoReconciler,
+    RecordingOperations,
+    RecordingRegistration,
+)
 from tests.unit.kubernetes_api import API, KubernetesApi, serving
 from tests.unit.operator_run import run_operator
 
@@ -23,12 +27,15 @@ NODE = "host-a.example.org"
 def asked() -> KubernetesApi:
     """An API server that an agent has connected to."""
     registry = kopf.OperatorRegistry()
-    register(registry, Handled(RecordingOperations(), NoReconciler(), NoReconciler()))
+    register(
+        registry,
+        Handled(RecordingOperations(), NoReconciler(), NoReconciler(), RecordingRegistration()),
+    )
     with serving() as api:
 
         def watching() -> bool:
             watches = {each.path for each in api.requests if each.query.get("watch") == "true"}
-            return len(watches) == 2
+            return len(watches) == 3
 
         run_operator(registry, api, node_name=NODE, until=watching)
     return api
@@ -43,6 +50,11 @@ def test_it_lists_and_watches_the_objects_of_its_host_only(
     assert {each.query.get("fieldSelector") for each in requests} == {f"spec.nodeName={NODE}"}
 
 
+def test_it_watches_its_own_host_only(asked: KubernetesApi) -> None:
+    requests = asked.asked("GET", f"{API}/{HOSTS.plural}")
+    assert {each.query.get("fieldSelector") for each in requests} == {f"metadata.name={NODE}"}
+
+
 def test_it_asks_for_nothing_but_its_own_kinds(asked: KubernetesApi) -> None:
     paths = {each.path for each in asked.requests}
     assert paths <= {
@@ -53,6 +65,7 @@ def test_it_asks_for_nothing_but_its_own_kinds(asked: KubernetesApi) -> None:
         API,
         f"{API}/{CHECKPOINTS.plural}",
         f"{API}/{RESTORES.plural}",
+        f"{API}/{HOSTS.plural}",
     }
     assert not any(
         word in path

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from podman_checkpoint_operator.agent.settings import Settings
 
 
-def test_defaults_suit_an_ordinary_host() -> None:
+def test_defaults_suit_an_ordinary_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Host-A.example.org")
     settings = Settings()
-    assert settings.node_name == socket.gethostname()
+    assert settings.node_name == "host-a.example.org"
     assert settings.podman_url == "unix:///run/podman/podman.sock"
     assert settings.host_root == Path("/")
 
@@ -38,6 +39,7 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("metrics", "127.0.0.1:8089"),
         ("log_level", "LOUD"),
         ("node_name", ""),
+        ("node_name", "host_a"),
         ("colour", "blue"),
     ],
 )
@@ -45,3 +47,10 @@ def test_what_cannot_work_is_refused(name: str, value: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(**{name: value})
     assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+
+
+def test_a_host_name_that_no_object_can_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "host_a")
+
+    with pytest.raises(ValidationError, match="lower-case letters"):
+        Settings()

@@ -37,7 +37,7 @@ def laid(content: bytes, target: Path) -> None:
         lay(tree, target)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps())
 def test_any_tree_is_laid_down_as_it_was(actions: list[Step]) -> None:
     """But for sockets, which no tar can hold."""

@@ -22,7 +22,7 @@ from tests.trees import Step, look
 from tests.unit.archive.trees import steps
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps())
 def test_any_tree_is_captured_exactly(actions: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -79,7 +79,7 @@ def make_base(root: Path) -> None:
 
 
 @pytest.mark.skipif(not may_mount(), reason="overlay file systems cannot be mounted here")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     image=st.lists(CHANGES, max_size=2),
     container=CHANGES,

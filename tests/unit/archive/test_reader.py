@@ -88,7 +88,7 @@ def test_archive_as_podman_orders_it(tmp_path: Path, path: Path) -> None:
     assert verify(path, None).metadata.id == read_metadata(path).id == ID
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(Compression), st.data())
 def test_flipped_bytes_are_refused(compression: Compression, data: st.DataObject) -> None:
     content, digest = stored(compression)
@@ -99,7 +99,7 @@ def test_flipped_bytes_are_refused(compression: Compression, data: st.DataObject
         assert check(bytes(damaged), digest, Path(directory) / "archive") in REFUSED
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(Compression), st.booleans(), st.data())
 def test_cut_archives_are_truncated(
     compression: Compression, digest_known: bool, data: st.DataObject

@@ -9,7 +9,7 @@ import io
 import tarfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.reasons import Cause
@@ -33,7 +33,6 @@ def header(name: str, *, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.text("abc/\u00e4", min_size=1), st.binary(max_size=1500)), max_size=5),
     st.lists(st.integers(1, 3000)),

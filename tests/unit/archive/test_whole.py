@@ -66,7 +66,7 @@ def trees(tmp_path: Path) -> Trees:
     return trees
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(image=BUILDS, container=CHANGES, follow=st.booleans())
 def test_any_change_survives(image: list[Step], container: list[Step], follow: bool) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -193,7 +193,7 @@ def test_symlink_among_the_images_is_refused(sources: ArchiveSources) -> None:
     assert caught.value.cause is Cause.UNSUPPORTED_FILE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(steps())
 def test_any_volume_survives_capture_archive_and_import(actions: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as name:

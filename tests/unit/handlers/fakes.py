@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from podman_checkpoint_operator.reconcilers.operation import Operation
 from podman_checkpoint_operator.reconcilers.queue import Operations, Reconciler
+from podman_checkpoint_operator.reconcilers.registration import Registration
 from podman_checkpoint_operator.reconcilers.resource import Resource
 
 
@@ -40,3 +41,13 @@ class RecordingOperations(Operations):
     async def discard(self, resource: Resource, reconciler: Reconciler) -> None:
         self.discarded.append(resource)
         self._do_discard()
+
+
+class RecordingRegistration(Registration):
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[Mapping[str, Any], bool]] = []
+
+    def seen(self, body: Mapping[str, Any], *, deleted: bool) -> None:
+        self.shown.append((body, deleted))

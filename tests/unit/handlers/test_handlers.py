@@ -14,14 +14,18 @@ from podman_checkpoint_operator.api.names import CHECKPOINTS, FINALIZER, RESTORE
 from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.handlers import Handled, register
-from tests.unit.handlers.fakes import NoReconciler, RecordingOperations
+from tests.unit.handlers.fakes import (
+    NoReconciler,
+    RecordingOperations,
+    RecordingRegistration,
+)
 from tests.unit.kubernetes_api import KubernetesApi, custom_object, serving
 from tests.unit.operator_run import run_operator
 
 
 def handled(operations: RecordingOperations) -> tuple[kopf.OperatorRegistry, Handled]:
     registry = kopf.OperatorRegistry()
-    all_ = Handled(operations, NoReconciler(), NoReconciler())
+    all_ = Handled(operations, NoReconciler(), NoReconciler(), RecordingRegistration())
     register(registry, all_)
     return registry, all_
 

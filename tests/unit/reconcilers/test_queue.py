@@ -153,7 +153,7 @@ def carry_out(script: Script, of: Resource, **host: Any) -> Host:
     return on_host(body, **host)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     containers=st.lists(st.sampled_from("abc"), min_size=1, max_size=9),
     most=st.integers(1, 3),

@@ -1,0 +1,39 @@
+"""What goes wrong between the Kubernetes client and the API server, in the reconcilers' words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import urllib3.exceptions
+from kubernetes import client
+
+from ..reconcilers.resource import StatusUnwritable
+
+
+class Refused(StatusUnwritable):
+    """The API server answered with an error.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    def __init__(self, what: str, error: client.ApiException) -> None:
+        super().__init__(f"{what}: {error.status} {error.reason}: {error.body}")
+        self.status = error.status
+
+
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Turn what the client raises into what the reconcilers know.
+
+    Raises:
+        Refused: the API server answered with an error.
+        StatusUnwritable: it did not answer.
+    """
+    try:
+        yield
+    except client.ApiException as error:
+        raise Refused(what, error) from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise StatusUnwritable(f"{what}: {error}") from error

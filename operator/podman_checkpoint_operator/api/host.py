@@ -1,0 +1,59 @@
+"""``PodmanHost``: one Podman host of the fleet, as its agent has registered it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .common import Condition, Count, StatusPart
+
+
+class HostRuntime(StatusPart):
+    """The OCI runtime that Podman uses unless a container names another."""
+
+    name: str
+    version: str
+
+
+class HostCapabilities(StatusPart):
+    """What depends on the host's versions and kernel."""
+
+    pre_copy: bool
+    tcp_close: bool
+    criu_config_file: str
+
+
+class HostStore(StatusPart):
+    """Where the host's archives go, and the room there."""
+
+    name: str
+    path: str
+    capacity_bytes: Count
+    available_bytes: Count
+
+
+class HostContainers(StatusPart):
+    """The containers of the host."""
+
+    running: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
+
+
+class HostStatus(StatusPart):
+    """What the host's agent reports."""
+
+    observed_generation: Count | None = None
+    conditions: tuple[Condition, ...] = ()
+    agent_version: str | None = None
+    podman_version: str | None = None
+    criu_version: str | None = None
+    runtime: HostRuntime | None = None
+    kernel_version: str | None = None
+    operating_system: str | None = None
+    architecture: str | None = None
+    cpu_features: tuple[str, ...] = ()
+    boot_id: str | None = None
+    storage_driver: str | None = None
+    capabilities: HostCapabilities | None = None
+    stores: tuple[HostStore, ...] = ()
+    containers: HostContainers | None = None

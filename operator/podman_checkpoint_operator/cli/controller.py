@@ -1,0 +1,78 @@
+"""``podman-checkpoint-controller``: the one program of the fleet that is on no Podman host."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from ..agent.version import product_version
+from .output import refuse
+
+_ENVIRONMENT = "PODMAN_CHECKPOINT_"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the command line and run the controller; return the exit status."""
+    arguments = _parser().parse_args(argv)
+    # kopf and the Kubernetes client take half a second to import: not for --help or a mistake.
+    from kubernetes.config import ConfigException  # noqa: PLC0415
+
+    from ..agent import logs  # noqa: PLC0415
+    from ..controller.run import run  # noqa: PLC0415
+
+    logs.configure(json_lines=arguments.log_format == "json", level=arguments.log_level)
+    try:
+        run(liveness=arguments.liveness)
+    except ConfigException as error:
+        return refuse(
+            f"no credentials for the API server: {error}\nSet KUBECONFIG to a kubeconfig of the"
+            " controller, or run it as a Pod with a service account"
+        )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="podman-checkpoint-controller",
+        description="Watches over the fleet: marks hosts whose agents are silent, and resources"
+        " that no agent acts on. One is enough; run it in the cluster.",
+    )
+    parser.add_argument("--version", action="version", version=product_version())
+    _setting(
+        parser,
+        "liveness",
+        "http://127.0.0.1:8087/healthz",
+        "where the liveness probe is answered; empty for nowhere",
+    )
+    _setting(
+        parser, "log-format", "text", "lines for people or one JSON object a line", "text", "json"
+    )
+    _setting(
+        parser,
+        "log-level",
+        "INFO",
+        "the least severity that is logged",
+        "DEBUG",
+        "INFO",
+        "WARNING",
+        "ERROR",
+    )
+    return parser
+
+
+def _setting(
+    parser: argparse.ArgumentParser, name: str, default: str, meaning: str, *choices: str
+) -> None:
+    variable = _ENVIRONMENT + name.upper().replace("-", "_")
+    parser.add_argument(
+        f"--{name}",
+        default=os.environ.get(variable, default),
+        choices=choices or None,
+        help=f"{meaning} [{variable}; default: {default}]",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

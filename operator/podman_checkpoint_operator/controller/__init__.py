@@ -1,0 +1,1 @@
+"""Composition root of the controller: what no host's agent can do, because it may be gone."""

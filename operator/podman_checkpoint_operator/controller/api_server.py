@@ -1,0 +1,80 @@
+"""What the controller reads from and writes to the API server beside kopf's watching."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from kubernetes import client
+
+from ..agent.refusals import Refused, refused
+from ..api.names import CHECKPOINTS, GROUP, HOSTS, RESTORES, SYSTEM_NAMESPACE, VERSION
+from ..decisions.heartbeat import Heartbeat, heartbeat_of
+
+_SECONDS: Final = (5, 30)
+_MERGE: Final = "application/merge-patch+json"
+_OK: Final = 200
+_PLURALS: Final = {each.kind: each.plural for each in (CHECKPOINTS, RESTORES, HOSTS)}
+
+
+@dataclass(frozen=True)
+class Heartbeats:
+    """All hosts' last heartbeats, and the time that the API server gives."""
+
+    last: tuple[Heartbeat, ...]
+    now: datetime
+
+
+class FleetApi:
+    """The fleet as the API server has it."""
+
+    def __init__(self) -> None:
+        self._objects = client.CustomObjectsApi()
+
+    def heartbeats(self) -> Heartbeats:
+        """Return the heartbeats.
+
+        Raises:
+            StatusUnwritable: the API server is out of reach.
+        """
+        with refused("Leases"):
+            # The client's other answers do not have the headers, with the API server's time.
+            answer: Any = self._objects.list_namespaced_custom_object(
+                *("coordination.k8s.io", "v1", SYSTEM_NAMESPACE, "leases"),
+                _request_timeout=_SECONDS,
+                _preload_content=False,  # type: ignore[call-arg]
+            )
+            if answer.status != _OK:
+                raise client.ApiException(http_resp=answer)
+            leases = json.loads(answer.data)["items"]
+        now = parsedate_to_datetime(answer.headers["Date"])
+        return Heartbeats(tuple(map(heartbeat_of, leases)), now)
+
+    def conditions(
+        self, resource: Mapping[str, Any], conditions: list[dict[str, Any]], generation: int
+    ) -> None:
+        """Write a resource's conditions, unless it has changed meanwhile."""
+        metadata = resource["metadata"]
+        body = {
+            "metadata": {"resourceVersion": metadata["resourceVersion"]},
+            "status": {"conditions": conditions, "observedGeneration": generation},
+        }
+        kind, name = _PLURALS[resource["kind"]], metadata["name"]
+        options: dict[str, Any] = {"_request_timeout": _SECONDS, "_content_type": _MERGE}
+        try:
+            with refused(name):
+                if namespace := metadata.get("namespace"):
+                    self._objects.patch_namespaced_custom_object_status(
+                        GROUP, VERSION, namespace, kind, name, body, **options
+                    )
+                else:
+                    self._objects.patch_cluster_custom_object_status(
+                        GROUP, VERSION, kind, name, body, **options
+                    )
+        except Refused as error:
+            if error.status not in (404, 409):  # the watch brings what it has become
+                raise

@@ -1,0 +1,134 @@
+"""The registration of a host: its PodmanHost made and kept up to date, its heartbeat given.
+
+The heartbeat is a Lease, renewed every few seconds at little cost; the status is only written when
+it says something else than before. Whatever others do to the PodmanHost (delete it, write its
+status, mark it when the heartbeat was lost) is put right when the agent sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from ..api.reasons import Cause
+from ..decisions.failures import OperationFailed
+from ..decisions.host_report import Observation, described, differs, ready, require_fit, unfit
+from .explained import explained
+from .podman_port import PodmanUnreachable
+from .queue import IT_IS_AWAY
+from .resource import ResourceGone, StatusUnwritable
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS: Final = 10.0
+OBSERVE_SECONDS: Final = 60.0
+"""Each look asks Podman, which systemd may have to start for it."""
+REFRESH_SECONDS: Final = 300.0
+
+
+class HostRegistry(Protocol):
+    """The PodmanHost and the Lease of one host, at the API server."""
+
+    def register(self) -> Mapping[str, Any]:
+        """Return the PodmanHost, having made it where there was none.
+
+        Raises:
+            StatusUnwritable: the API server is out of reach, or refuses.
+        """
+
+    def status(self, uid: str, status: Mapping[str, Any]) -> None:
+        """Write the status of the PodmanHost with this UID.
+
+        Raises:
+            StatusUnwritable: it could not be written now.
+            ResourceGone: it was deleted.
+        """
+
+    def renew(self, host_uid: str) -> None:
+        """Renew the Lease, made where there is none, which goes with the PodmanHost of this UID.
+
+        Raises:
+            StatusUnwritable: the API server is out of reach, or refuses.
+        """
+
+
+class Registration:
+    """The registration of one host.
+
+    Args:
+        registry: where it is registered.
+        observe: looks at the host; may raise what a reconciler may.
+    """
+
+    def __init__(self, registry: HostRegistry, observe: Callable[[], Observation]) -> None:
+        self._registry = registry
+        self._observe = observe
+        self._lock = threading.Lock()
+        self._known: Mapping[str, Any] | None = None
+        self._look_at = 0.0
+        self._written_at = 0.0
+
+    def seen(self, body: Mapping[str, Any], *, deleted: bool) -> None:
+        """Take note of the PodmanHost as the API server has it."""
+        with self._lock:
+            told = {} if self._known is None else self._known.get("status") or {}
+            if deleted or dict(body.get("status") or {}) != told:
+                self._look_at = 0.0
+            self._known = None if deleted else body
+
+    def beat(self) -> None:
+        """Give a sign of life, and report what has changed; to be called again and again."""
+        try:
+            host = self._host()
+            self._registry.renew(host["metadata"]["uid"])
+            if time.monotonic() >= self._look_at:
+                self._report(host)
+                self._look_at = time.monotonic() + OBSERVE_SECONDS
+        except ResourceGone:
+            with self._lock:
+                self._known = None
+            self._look_at = 0.0
+        except StatusUnwritable as error:
+            logger.warning("host not reported", extra={"error": str(error)})
+
+    def _host(self) -> Mapping[str, Any]:
+        with self._lock:
+            known = self._known
+        if known is None:
+            known = self._registry.register()
+            with self._lock:
+                self._known = known
+        return known
+
+    def _report(self, host: Mapping[str, Any]) -> None:
+        told: Mapping[str, Any] = host.get("status") or {}
+        status = self._status(host)
+        late = time.monotonic() >= self._written_at + REFRESH_SECONDS
+        if not differs(told, status, at_all=late):
+            return
+        self._registry.status(host["metadata"]["uid"], status)
+        self._written_at = time.monotonic()
+        with self._lock:
+            self._known = {**host, "status": {**told, **status}}
+
+    def _status(self, host: Mapping[str, Any]) -> dict[str, Any]:
+        before = list((host.get("status") or {}).get("conditions") or ())
+        generation = host["metadata"].get("generation", 1)
+        now = datetime.now(UTC)
+        status: dict[str, Any] = {"observedGeneration": generation}
+        try:
+            observation = explained(lambda _: self._observe(), None)
+            status |= described(observation)
+            require_fit(observation)
+        except PodmanUnreachable as error:
+            failure = OperationFailed(Cause.PODMAN_UNREACHABLE, str(error), IT_IS_AWAY)
+            conditions = unfit(before, failure, generation=generation, now=now)
+        except OperationFailed as failure:
+            conditions = unfit(before, failure, generation=generation, now=now)
+        else:
+            conditions = ready(before, observation, generation=generation, now=now)
+        return {**status, "conditions": conditions}

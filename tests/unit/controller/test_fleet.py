@@ -1,0 +1,138 @@
+"""When the controller marks hosts and resources, and when it must not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from podman_checkpoint_operator.controller import fleet as module
+from podman_checkpoint_operator.controller.api_server import Heartbeats
+from podman_checkpoint_operator.controller.fleet import Fleet
+from podman_checkpoint_operator.decisions.heartbeat import LEASE_SECONDS, Heartbeat
+from podman_checkpoint_operator.reconcilers.resource import StatusUnwritable
+from tests.unit.reconcilers.test_registration import Clock
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+LONG_AGO = (NOW - timedelta(hours=1)).isoformat()
+
+
+class Api:
+    """Has heartbeats of two hosts, one of which may stop, and keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[str, list[dict[str, Any]]]] = []
+        self.ages = {"host-a": 1, "host-b": 1}
+        self.away = False
+
+    def heartbeats(self) -> Heartbeats:
+        if self.away:
+            raise StatusUnwritable("connection refused")
+        last = (Heartbeat(name, NOW - timedelta(seconds=age)) for name, age in self.ages.items())
+        return Heartbeats(tuple(last), NOW)
+
+    def conditions(self, resource: Any, conditions: list[dict[str, Any]], generation: int) -> None:
+        self.written.append((resource["metadata"]["name"], conditions))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def fleet(api: Api, clock: Clock) -> Fleet:
+    """A fleet of two hosts, seen for as long as a heartbeat holds."""
+    fleet = Fleet(api)
+    for name in ("host-a", "host-b"):
+        fleet.seen(body("PodmanHost", name), deleted=False)
+    fleet.look()
+    clock.now += LEASE_SECONDS + 1
+    return fleet
+
+
+def body(kind: str, name: str, *, node: str = "", ended: bool = False) -> dict[str, Any]:
+    ready = {"type": "Ready", "status": "True" if ended else "Unknown", "reason": "Accepted"}
+    ready |= {"message": "", "lastTransitionTime": LONG_AGO}
+    return {
+        "kind": kind,
+        "metadata": {"name": name, "uid": f"uid-{name}", "creationTimestamp": LONG_AGO},
+        "spec": {"nodeName": node},
+        "status": {"conditions": [ready]},
+    }
+
+
+def test_nothing_is_written_while_all_is_well(fleet: Fleet, api: Api) -> None:
+    fleet.seen(body("ContainerCheckpoint", "cp", node="host-a"), deleted=False)
+    fleet.look()
+
+    assert not api.written
+
+
+def test_a_silent_host_and_what_waits_for_it_are_marked(fleet: Fleet, api: Api) -> None:
+    api.ages["host-b"] = LEASE_SECONDS + 1
+    for name, node, ended in (
+        ("a", "host-a", False),
+        ("b", "host-b", False),
+        ("done", "host-b", True),
+    ):
+        fleet.seen(body("ContainerCheckpoint", name, node=node, ended=ended), deleted=False)
+    fleet.look()
+
+    assert [name for name, _ in api.written] == ["host-b", "b"]
+    for _, conditions in api.written:
+        assert (conditions[0]["status"], conditions[0]["reason"]) == ("Unknown", "HeartbeatLost")
+
+
+def test_a_mark_is_not_written_again(fleet: Fleet, api: Api) -> None:
+    api.ages["host-b"] = LEASE_SECONDS + 1
+    fleet.look()
+    (_, conditions) = api.written.pop()
+    marked = body("PodmanHost", "host-b")
+    marked["status"]["conditions"] = conditions
+
+    fleet.seen(marked, deleted=False)
+    fleet.look()
+
+    assert not api.written
+
+
+def test_a_resource_of_no_host_is_marked(fleet: Fleet, api: Api) -> None:
+    fleet.seen(body("ContainerRestore", "rs", node="host-x"), deleted=False)
+    fleet.look()
+
+    ((name, conditions),) = api.written
+    assert (name, conditions[0]["reason"]) == ("rs", "HostUnknown")
+
+
+@pytest.mark.parametrize("kind", ["PodmanHost", "ContainerCheckpoint"])
+def test_what_was_deleted_is_forgotten(fleet: Fleet, api: Api, kind: str) -> None:
+    gone = body(kind, "host-b" if kind == "PodmanHost" else "cp", node="host-x")
+    fleet.seen(gone, deleted=False)
+    fleet.seen(gone, deleted=True)
+    api.ages["host-b"] = LEASE_SECONDS + 1
+    fleet.look()
+
+    assert gone["metadata"]["name"] not in dict(api.written)
+
+
+def test_who_was_blind_blames_nobody(fleet: Fleet, api: Api, clock: Clock) -> None:
+    api.away = True
+    fleet.look()
+    api.away = False
+    api.ages = dict.fromkeys(api.ages, LEASE_SECONDS + 60)
+
+    fleet.look()
+    assert not api.written
+
+    clock.now += LEASE_SECONDS + 1
+    fleet.look()
+    assert {name for name, _ in api.written} == {"host-a", "host-b"}
