@@ -35,6 +35,7 @@ from ..host.files import below
 from ..host.ghost_limits import GhostLimits
 from ..host.journal import DirectoryJournal
 from ..host.machine import LocalMachine
+from ..host.namespaces import enter_cgroup_namespace
 from ..host.restart_notes import RestartNotes
 from ..podman.inspection import host_from_info
 from ..podman.service import PodmanService
@@ -67,19 +68,36 @@ class AlreadyRunning(RuntimeError):
     """Another agent of this host is running."""
 
 
+class NotOfTheHost(RuntimeError):
+    """The agent does not see the processes of the host whose files it was given."""
+
+
 def run(settings: Settings) -> None:
     """Run the agent until it gets SIGTERM or SIGINT.
 
     Raises:
         kubernetes.config.ConfigException: there are no credentials for the API server.
         AlreadyRunning: another agent works with the same state.
+        NotOfTheHost: the PID namespace is not the host's.
         OSError: the state directory cannot be used, or an address is taken.
     """
     # The library prints a hint on standard output where there is no kubeconfig.
     with redirect_stdout(io.StringIO()):
         kubernetes.config.load_config()
+    _enter_host(settings.host_root)
     with _alone(settings.state_dir):
         asyncio.run(_run(settings))
+
+
+def _enter_host(root: Path) -> None:
+    """See the host's processes and control groups as the host does."""
+    init = Path("/proc/1")
+    if not root.samefile(init / "root"):
+        raise NotOfTheHost(
+            f"{root} is not the root directory of process 1\nMount the host's / at --host-root, and"
+            " share the host's PID namespace: hostPID in a Pod, --pid=host with podman run"
+        )
+    enter_cgroup_namespace(init / "ns/cgroup")
 
 
 @contextmanager
@@ -95,7 +113,10 @@ def _alone(state_dir: Path) -> Iterator[None]:
             path, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX, time.monotonic() + _LOCK_SECONDS
         )
     except TimeoutError:
-        raise AlreadyRunning(f"another agent of this host is running: it holds {path}") from None
+        raise AlreadyRunning(
+            f"another agent of this host is running: it holds {path}\nEnd it first, or give each"
+            " its own --state-dir"
+        ) from None
     try:
         yield
     finally:

@@ -65,8 +65,8 @@ def _run(settings: Settings) -> int:
             f"no credentials for the API server: {error}\nSet KUBECONFIG to a kubeconfig of this"
             " agent, or run it as a Pod with a service account"
         )
-    except run.AlreadyRunning as error:
-        return refuse(f"{error}\nEnd it first, or give each its own --state-dir")
+    except (run.AlreadyRunning, run.NotOfTheHost) as error:
+        return refuse(str(error))
     except PermissionError as error:
         return refuse(f"{error.strerror}: {error.filename}\nRun the agent as root")
     except OSError as error:

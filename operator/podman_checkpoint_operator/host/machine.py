@@ -22,6 +22,7 @@ from . import files, network_lock, systemd
 from .bind_sources import BindSources
 from .description import HostDescription
 from .freezer import Freezer, thaw
+from .namespaces import socket_in
 from .processes import is_traced, look_at
 from .sessions import end_session
 
@@ -137,7 +138,7 @@ class LocalMachine:
         return tuple(
             f"{address or '*'}:{port}/{protocol}"
             for address, protocol, port in ports
-            if _is_bound(address, protocol, port)
+            if _is_bound(self._proc / "1/ns/net", address, protocol, port)
         )
 
     def bind_sources(self) -> BindSources:
@@ -255,10 +256,10 @@ def _has_its_parent(images: Path) -> bool:
     return not parent.is_symlink() or (parent / "inventory.img").exists()
 
 
-def _is_bound(address: str, protocol: str, port: int) -> bool:
+def _is_bound(network: Path, address: str, protocol: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
-    with socket.socket(family, kind) as probe:
+    with socket_in(network, family, kind) as probe:
         if kind is socket.SOCK_STREAM:
             # Connections of a listener that is gone do not keep the port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

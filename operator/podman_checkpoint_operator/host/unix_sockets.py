@@ -6,17 +6,17 @@ dumps: one end alone cannot be brought back.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import socket
 import struct
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from .namespaces import socket_in
 
 _NETLINK_SOCK_DIAG: Final = 4
 _SOCK_DIAG_BY_FAMILY: Final = 20
@@ -31,8 +31,6 @@ _HEADER: Final = struct.Struct("=IHHII")
 _ATTRIBUTE: Final = struct.Struct("=HH")
 _MESSAGE_BYTES: Final = 16
 _ANSWER_SECONDS: Final = 10
-_CLONE_NEWNET: Final = 0x40000000
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +53,10 @@ def unix_sockets(proc: Path, pid: int) -> dict[int, UnixSocket]:
 
 
 def _diagnosis(namespace: Path) -> socket.socket:
-    """Return a netlink socket in a network namespace.
-
-    A socket stays in the namespace that its thread was in; the thread entered it and has ended.
-    """
-    made: list[socket.socket] = []
-    failures: list[OSError] = []
-
-    def make() -> None:
-        try:
-            descriptor = os.open(namespace, os.O_RDONLY)
-            try:
-                if _LIBC.setns(descriptor, _CLONE_NEWNET):
-                    code = ctypes.get_errno()
-                    raise OSError(code, os.strerror(code), str(namespace))
-            finally:
-                os.close(descriptor)
-            made.append(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG))
-        except OSError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=make, name="netns")
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    made[0].settimeout(_ANSWER_SECONDS)
-    return made[0]
+    """Return a netlink socket in a network namespace."""
+    netlink = socket_in(namespace, socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+    netlink.settimeout(_ANSWER_SECONDS)
+    return netlink
 
 
 def _dump(netlink: socket.socket) -> Iterator[UnixSocket]:
