@@ -72,10 +72,11 @@ docs: setup ## Write the pages of docs/ that are made from the code
 
 lock: setup ## Lock the dependencies anew, from pyproject.toml
 	@$(python) -m pip install --quiet --target build/uv --upgrade uv
-	@for file in agent dev; do \
+	@for file in agent build dev; do \
 		build/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-			--generate-hashes --no-annotate --no-header pyproject.toml \
-			$$([[ $$file == dev ]] && echo --group dev) --output-file requirements/$$file.txt; \
+			--generate-hashes --no-annotate --no-header \
+			$$([[ $$file == build ]] || echo pyproject.toml) \
+			$$([[ $$file == agent ]] || echo --group $$file) --output-file requirements/$$file.txt; \
 	done
 
 clean: lab-down ## Remove the lab and everything that was built in this folder

@@ -100,15 +100,20 @@ def for_hosts(lock: str, python: str) -> str:
     return "\n".join(kept)
 
 
+def for_pip(release: Release) -> tuple[str, ...]:
+    """Options of pip for wheels that a release's Python can install."""
+    tags = ("_2_28", "_2_17", "2014")
+    platforms = (f"--platform=manylinux{tag}_{platform.machine()}" for tag in tags)
+    return ("--only-binary=:all:", f"--python-version={release.python}", *platforms)
+
+
 def _install(requirements: str, target: Path, release: Release) -> None:
-    machine = platform.machine()
-    platforms = (f"--platform=manylinux{tag}_{machine}" for tag in ("_2_28", "_2_17", "2014"))
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write(requirements)
         file.flush()
         run(
             *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"),
-            *("--only-binary=:all:", f"--python-version={release.python}", *platforms),
+            *for_pip(release),
             *("--require-hashes", "--target", target, "-r", file.name),
         )
     _compile(target, FOLDER_IN_HOST / "deps", release)

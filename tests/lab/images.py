@@ -218,6 +218,13 @@ def _postgres(root: Path) -> None:
             path.unlink()
 
 
+def _python(root: Path) -> None:
+    """Debian's Python with venv: what the project's Containerfile needs of its base image."""
+    debian.debian(root)
+    debian.install(root, "ca-certificates", "python3", "python3-venv")
+    debian.clean(root)
+
+
 def _pack(layers: list[Path], *, tag: str, config: Mapping[str, Any], archive: Path) -> None:
     """Write folders as the layers of an image, lowest first, in the format of ``podman save``."""
     tars = [folder.with_name(f"{folder.name}.tar") for folder in layers]
@@ -260,6 +267,7 @@ RECIPES: Final[Mapping[str, _Recipe]] = {
         {**_BUSYBOX_FILES, "usr/local/bin/ghostwriter": GHOSTWRITER},
         {"Env": _ENV, "Entrypoint": ["ghostwriter"]},
     ),
+    "python": _Recipe(_python, {}, {"Env": _ENV, "Cmd": ["python3"]}),
     "programs": _Recipe(_programs, _BUSYBOX_FILES, {"Env": _ENV, "Cmd": ["sh"]}),
     "trees": _Recipe(_trees, _BUSYBOX_FILES, {"Env": _ENV, "Cmd": ["sh"]}, _trees_changed),
     "postgres": _Recipe(
