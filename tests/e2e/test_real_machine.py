@@ -3,9 +3,9 @@
 Checked on ``host-v``: the freeze window with crun's inner cgroup; that the guard thaws although
 systemd ends everything of a killed agent's unit; the ghost limit in the file that this crun reads;
 and the article's order of steps, live archives and an export by hand before the reboot, which rolls
-files back where its leftovers are not removed; and that neither podman-restart.service nor a
-container's own unit starts it while it waits for its restore. PostgreSQL does the same in
-``make demo-reboot``.
+files back where its leftovers are not removed; memory that is copied before the pause; commands in
+containers under systemd; and that neither podman-restart.service nor a container's own unit starts
+it while it waits for its restore. PostgreSQL does the same in ``make demo-reboot``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,23 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.e2e.support import Bench, Container, clear_host, make_namespace, remove_namespace
+from tests.e2e.faults import (
+    kill_at_each,
+    require_nothing_left,
+    require_one_archive,
+    require_unfrozen,
+)
+from tests.e2e.support import (
+    Bench,
+    Container,
+    archive_in_host,
+    clear_host,
+    make_namespace,
+    remove_namespace,
+)
 from tests.e2e.test_cold_start import policy
+from tests.e2e.test_hooks import hook
+from tests.e2e.test_verify import verify
 from tests.lab import lifecycle
 from tests.lab.vm import VirtualHost
 from tests.lab.waiting import wait_until
@@ -40,6 +55,22 @@ echo $$ >inner/leaf/cgroup.procs
 n=0; while :; do echo $n >>/counts; n=$((n + 1)); sleep 0.05; done
 """
 """Puts its two processes into cgroups of its own, and counts."""
+
+GROWS = """\
+exec 9>/ghost
+rm /ghost
+n=0
+while :; do
+	cat /more >&9 2>/dev/null && rm /more
+	echo $n >>/counts
+	n=$((n + 1))
+	sleep 0.1
+done
+"""
+"""Holds a deleted file, to which it adds what is put into /more, and counts."""
+
+COPIES: Final = {"checkpoint", "pre-checkpoint", "irmap-cache"}
+"""What CRIU writes beside its log, in the bundle of a container."""
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +108,12 @@ def own_groups(container: Container) -> list[str]:
     )
     found = container.host.exec("sh", "-c", script, container.name, check=False).stdout.split()
     return sorted(path.removeprefix(".").removesuffix("/cgroup.procs") for path in found)
+
+
+def bundle(container: Container) -> set[str]:
+    """Names of what Podman keeps of a container."""
+    folder = container.inspect("{{.StaticDir}}")
+    return set(container.host.exec("ls", folder).stdout.split())
 
 
 def is_frozen(host: Host, group: str) -> bool:
@@ -124,11 +161,70 @@ def test_memory_copied_beforehand_restores_in_place_and_from_an_archive(
     stopped = work.checkpoint(counter, "stopped", preCopy=True)
     status = stopped.wait_ready()
     assert status["statistics"]["pagesPreCopied"] > 0
-    bundle = counter.inspect("{{.StaticDir}}")
     work.restore(machine, stopped, "stopped").wait_ready()
     counter.require_counting_on(since=len(counter.counts()))
-    left = machine.exec("ls", bundle).stdout.split()
-    assert not {"checkpoint", "pre-checkpoint"} & set(left)
+    assert not COPIES & bundle(counter)
+
+
+def test_killed_in_and_after_the_copy_of_memory(machine: VirtualHost, work: Bench) -> None:
+    """The container runs on, the next agent begins anew, and Podman imports the archive by hand."""
+    counter = work.count(machine)
+
+    saved = kill_at_each(
+        ("during:podman:checkpoint", "after:podman:checkpoint"),
+        machine,
+        lambda: work.checkpoint(counter, preCopy=True, leaveRunning=True, archive={}),
+        lambda: require_unfrozen(counter),
+    )
+
+    assert saved.status["statistics"]["pagesPreCopied"] > 0
+    assert not COPIES & bundle(counter)
+    require_one_archive(work, saved)
+    require_nothing_left(machine)
+    clone = Container(machine, work.name("clone"))
+    machine.exec(
+        *("podman", "container", "restore", "--name", clone.name),
+        *("--import", archive_in_host(saved.status)),
+    )
+    clone.require_counting_on(since=1)
+    assert not COPIES & bundle(clone)
+
+
+def test_hooks_a_dump_that_is_repeated_and_a_command_that_verifies(
+    machine: VirtualHost, work: Bench
+) -> None:
+    """With --rm and memory copied beforehand; commands run in cgroups that systemd has made.
+
+    A hook lets the deleted file grow after the look at it, so that CRIU refuses the first dump.
+    """
+    machine.exec("rm", "-f", "/etc/criu/default.conf")
+    container = work.run(machine, "sh", "-c", GROWS, options=("--rm",))
+    grow = "dd if=/dev/zero of=/more.new bs=1M count=3; mv /more.new /more"
+    hooks = {
+        "preCheckpoint": hook(f"{grow}; while test -e /more; do sleep 0.1; done"),
+        "postCheckpoint": hook("echo post >>/hooks"),
+    }
+
+    saved = work.checkpoint(container, preCopy=True, leaveRunning=True, archive={}, hooks=hooks)
+    status = saved.wait_ready()
+
+    assert [each["sizeBytes"] for each in status["ghostLimit"]["attempts"]] == [3 << 20]
+    assert [each["exitCode"] for each in status["hooks"]] == [0, 0]
+    assert container.read("/hooks") == "post\n"
+    assert status["statistics"]["pagesPreCopied"] > 0
+    assert not COPIES & bundle(container)
+    assert machine.exec("ls", "/var/tmp").stdout == ""
+
+    clone = Container(machine, work.name("clone"))
+    check = verify("wc -l </counts; test ! -e /hooks")
+    back = work.restore(machine, saved, name=clone.name, verify=check).wait_ready()
+
+    assert int(back["verification"]["output"]) > 0
+    clone.require_counting_on(since=1)
+    assert clone.exec("stat", "-Lc", "%s", "/proc/1/fd/9").stdout == f"{3 << 20}\n"
+    for each in (container, clone):
+        assert each.inspect("{{.ExecIDs}}") == "[]"
+        assert own_groups(each) == [""]
 
 
 def test_cgroups_that_a_container_made_for_itself_come_back(
@@ -225,8 +321,8 @@ def test_archives_and_an_export_then_a_reboot_into_the_other_kernel(
     machine.exec("podman", "container", "checkpoint", "--leave-running", "--export", export,
                  counter.name)  # fmt: skip
     machine.exec("rm", export)
-    saved = work.checkpoint(counter, "in-place")
-    saved.wait_ready()
+    saved = work.checkpoint(counter, "in-place", preCopy=True)
+    assert saved.wait_ready()["statistics"]["pagesPreCopied"] > 0
     assert counter.state == "exited"
     # Without a network: who is started at boot may get the address of one that waits.
     always = ("--restart=always", "--network=none")

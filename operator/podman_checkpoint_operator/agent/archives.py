@@ -24,9 +24,11 @@ from ..decisions.failures import from_os_error
 from ..reconcilers.archive_port import Contents, Manifest, Stored
 from ..stores.directory import DirectoryStore
 
-# Podman writes these at each checkpoint and never again, so they can be moved; the container's log
-# goes on growing.
+# Podman and CRIU write these at each checkpoint and never again, so they can be moved; the
+# container's log goes on growing.
 _MOVED: Final = (
+    # What CRIU has found out about inotify watches in a pre-copy; no archive needs it.
+    "irmap-cache",
     members.DEVSHM,
     members.CONFIG,
     members.SPEC,
