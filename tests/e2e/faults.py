@@ -22,6 +22,7 @@ STATE: Final = "/var/lib/podman-checkpoint/state/operations"
 STAGES: Final = "/var/lib/containers/storage/podman-checkpoint"
 
 CRIU: Final = "/usr/sbin/criu"
+PODMAN: Final = "/usr/bin/podman"
 
 LEFT_OVERS: Final = f"""\
 ls {STATE} {STAGES} 2>/dev/null | grep -v -e : -e '^$'
@@ -138,6 +139,16 @@ def wait_for_stop(host: Host) -> None:
 def let_go_on(host: Host) -> None:
     """Let an agent go on that was stopped."""
     host.exec("sh", "-c", f'kill -CONT "$(cat {agent_process.PID_FILE})"')
+
+
+@contextmanager
+def podman_away(host: Host) -> Iterator[None]:
+    """Keep a Podman service that is killed from being started again."""
+    host.exec("mv", PODMAN, f"{PODMAN}.away")
+    try:
+        yield
+    finally:
+        host.exec("mv", f"{PODMAN}.away", PODMAN)
 
 
 @contextmanager

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.faults import (
+    STATE,
     archives,
     kill_at,
     let_go_on,
+    podman_away,
     require_kept,
     require_nothing_left,
     require_one_archive,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
+AWAY_SECONDS = 10
 FULL = "/var/tmp/full"
 """A small file system of its own, for archives."""
 
@@ -66,6 +69,44 @@ class TestPodmanKilled:
         require_nothing_left(host_a)
         bench.restore(host_a, saved).wait_ready()
         require_unfrozen(container)
+
+
+class TestPodmanAway:
+    """It is killed in the middle of an operation, and not back before that has failed."""
+
+    def test_in_a_live_dump_and_another_agent_cleans_up(self, bench: Bench, host_a: Host) -> None:
+        container = bench.count(host_a)
+        kill_at("during:podman:checkpoint:PODMAN", host_a)
+        with podman_away(host_a):
+            saved = bench.checkpoint(
+                container, leaveRunning=True, archive={}, timeoutSeconds=AWAY_SECONDS
+            )
+            status = saved.wait_failed("PodmanUnreachable")
+            assert "the agent cleans up" in status["diagnosis"]["remedy"]
+            assert host_a.exec("ls", STATE).stdout
+            host_a.agent_kill()
+            host_a.agent_start()
+        require_nothing_left(host_a)
+        assert not state_on_host(container)
+        assert not archives(bench)
+        require_unfrozen(container)
+
+    def test_in_a_restore_that_had_put_a_container_aside(
+        self, bench: Bench, host_a: Host, host_b: Host
+    ) -> None:
+        saved = bench.checkpoint(bench.count(host_a), leaveRunning=True, archive={})
+        saved.wait_ready()
+        other = bench.count(host_b, "--stop-timeout=0")
+        replaced = other.id
+        kill_at("during:podman:restore_archive:PODMAN", host_b)
+        with podman_away(host_b):
+            back = bench.restore(
+                host_b, saved, existingContainer="Replace", timeoutSeconds=AWAY_SECONDS
+            )
+            back.wait_failed("PodmanUnreachable")
+        require_nothing_left(host_b)
+        assert other.id == replaced
+        wait_until(lambda: other.state == "running", "the other container to run again")
 
 
 class TestPowerCut:

@@ -79,6 +79,11 @@ class Entry:
             return bool(self.data)
         return self.step is not Step.FINISHED
 
+    @property
+    def given_up(self) -> bool:
+        """Whether it has failed, and what was begun is still to be undone."""
+        return bool(self.data.get("givenUp"))
+
     def with_data(self, **values: Any) -> Self:
         """A copy with some of ``data`` set."""
         return replace(self, data={**self.data, **values})

@@ -51,28 +51,46 @@ class Ends:
         self._observer = observer
 
     def told(
-        self, resource: Resource, status: Mapping[str, Any], seconds: float | None = None
+        self,
+        resource: Resource,
+        status: Mapping[str, Any],
+        seconds: float | None = None,
+        *,
+        forget: bool = True,
     ) -> None:
-        """Forget one whose end its users know, by the status that they see."""
+        """Forget one whose end its users know, by the status that they see.
+
+        Args:
+            resource: whose operation it is.
+            status: as its users see it.
+            seconds: that it took; by its status, unless given.
+            forget: false if something of it is still to be cleaned up.
+        """
         seconds = took(status) if seconds is None else seconds
-        self._journal.remove(resource.uid)
+        if forget:
+            self._journal.remove(resource.uid)
         self._observer.ended(resource.kind, status, seconds)
 
     def finished(self, resource: Resource) -> None:
         """Forget one that ended before; an earlier agent may have told it and come no further."""
-        if self._journal.read(resource.uid) is None:
+        entry = self._journal.read(resource.uid)
+        if entry is None or entry.given_up:
             self._observer.seen(resource.kind, resource.status)
         else:
             self.told(resource, resource.status)
 
     def deleted(self, resource: Resource) -> None:
-        """Forget one whose resource was deleted; it may have ended all the same."""
+        """Forget one that is cleaned up: its resource was deleted, or it was given up.
+
+        It may have ended all the same.
+        """
         entry = self._journal.read(resource.uid)
         if entry is not None and entry.step is Step.FINISHED:
             self.told(resource, entry.status)
         else:
             self._journal.remove(resource.uid)
-            self._observer.abandoned(resource.kind)
+            if entry is None or not entry.given_up:
+                self._observer.abandoned(resource.kind)
 
 
 class Load:

@@ -209,6 +209,53 @@ class Operation:
         Raises:
             StatusUnwritable: to be tried again; the journal keeps the result.
         """
+        self._explain(failure)
+        self._finish()
+        self.event("Warning", failure.cause, failure.message)
+        logger.warning(
+            "failed",
+            extra={**_diagnosis(failure), **self._fields()},
+        )
+
+    def give_up(self, failure: OperationFailed) -> None:
+        """Report a failure of what cannot be undone yet; the journal keeps what was begun.
+
+        Raises:
+            StatusUnwritable: to be tried again; the journal keeps the result.
+        """
+        self._explain(failure)
+        self._complete()
+        try:
+            self.note(givenUp=True)
+        except OSError as error:
+            self._not_written(error)
+        self.fail(failure)
+
+    def report_again(self) -> None:
+        """Write the final status of an operation that ended while nobody could be told."""
+        self._finish()
+
+    def _finish(self) -> None:
+        self._complete()
+        if not self.entry.given_up:
+            try:
+                self.record(Step.FINISHED)
+            except OSError as error:
+                self._not_written(error)
+        with suppress(ResourceGone):
+            self._reporter.status(self.resource, self.status)
+        self._ends.told(self.resource, self.status, self._seconds, forget=not self.entry.given_up)
+
+    def _complete(self) -> None:
+        if "completionTime" not in self.status:
+            self.status["completionTime"] = timestamp(datetime.now(UTC))
+            self._seconds = time.monotonic() - self._began
+
+    def _not_written(self, error: OSError) -> None:
+        """A full disk may be the very failure that users are to hear of."""
+        logger.warning("journal not written", extra={"error": str(error), **self._fields()})
+
+    def _explain(self, failure: OperationFailed) -> None:
         self.status["diagnosis"] = _diagnosis(failure)
         self.status["conditions"] = conditions.failed(
             self.status["conditions"],
@@ -217,29 +264,6 @@ class Operation:
             generation=self.resource.generation,
             now=datetime.now(UTC),
         )
-        self._finish()
-        self.event("Warning", failure.cause, failure.message)
-        logger.warning(
-            "failed",
-            extra={**_diagnosis(failure), **self._fields()},
-        )
-
-    def report_again(self) -> None:
-        """Write the final status of an operation that ended while nobody could be told."""
-        self._finish()
-
-    def _finish(self) -> None:
-        if "completionTime" not in self.status:
-            self.status["completionTime"] = timestamp(datetime.now(UTC))
-            self._seconds = time.monotonic() - self._began
-        try:
-            self.record(Step.FINISHED)
-        except OSError as error:
-            # A full disk may be the very failure that users are to hear of.
-            logger.warning("journal not written", extra={"error": str(error), **self._fields()})
-        with suppress(ResourceGone):
-            self._reporter.status(self.resource, self.status)
-        self._ends.told(self.resource, self.status, self._seconds)
 
     def _condition(
         self, type_: ConditionType, status: ConditionStatus, reason: Reason | Cause, message: str

@@ -19,13 +19,14 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from ..api.reasons import Cause, Reason
+from ..api.reasons import Reason
 from ..decisions.failures import Interrupted, OperationFailed
+from .explain import unreachable
 from .explained import explained
 from .journal import Journal, Step
 from .observer import Ends, Load, Observer
 from .operation import Operation
-from .podman_port import PodmanTimedOut, PodmanUnreachable
+from .podman_port import PodmanUnreachable
 from .resource import Reporter, Resource, ResourceGone, StatusUnwritable
 from .restore import WaitForCheckpoint
 
@@ -35,14 +36,6 @@ _T = TypeVar("_T")
 
 RETRY_SECONDS: Final = 5.0
 DEFAULT_SECONDS: Final = 600
-IT_IS_AWAY: Final = (
-    "Start it on the host: systemctl enable --now podman.socket; or point the agent at its"
-    " socket with PODMAN_CHECKPOINT_PODMAN_URL"
-)
-_IT_HANGS: Final = (
-    "See on the host what keeps Podman: whether podman ps answers, and the load of the host. If it"
-    " hangs: systemctl restart podman.service"
-)
 _REMEMBERED: Final = 10_000
 _LOOKERS: Final = 2
 
@@ -109,10 +102,10 @@ class Operations:
     def check(
         self, resource: Resource, reconciler: Reconciler, *, wanted: Callable[[], bool]
     ) -> None:
-        """Abandon an operation of an earlier agent if its resource was deleted meanwhile.
+        """Abandon an operation whose resource was deleted meanwhile, or that was given up.
 
-        To be called before any resource is handed in: until it is known, and cleaned up, nothing
-        else is done with the same container.
+        For those of an earlier agent, to be called before any resource is handed in: until it is
+        known, and cleaned up, nothing else is done with the same container.
 
         Args:
             resource: as the journal knows it.
@@ -152,7 +145,7 @@ class Operations:
         try:
             operation = self._operation(resource)
             with self.load.under_way(resource.kind):
-                if operation.entry.step is Step.FINISHED:
+                if operation.entry.step is Step.FINISHED or operation.entry.given_up:
                     await self._until_told(operation, operation.report_again)
                 else:
                     await self._until_ended(operation, reconciler)
@@ -171,8 +164,8 @@ class Operations:
         async with self._lock(operation.entry.lock or resource.uid):
             while not self._stop.is_set():
                 try:
-                    if not await self._in(self._lookers, wanted):
-                        logger.info("abandoned: its resource was deleted", extra=fields)
+                    if operation.entry.given_up or not await self._in(self._lookers, wanted):
+                        logger.info("abandoned", extra=fields)
                         if operation.entry.has_begun:
                             abandon = partial(explained, reconciler.abandon, operation)
                             await self._in(self._workers, abandon)
@@ -208,7 +201,7 @@ class Operations:
                 await self._until_told(operation, partial(operation.fail, failure))
                 return
             except PodmanUnreachable as error:
-                if not await self._wait_for_podman(operation, error):
+                if not await self._wait_for_podman(operation, reconciler, error):
                     return
             except WaitForCheckpoint:
                 await self._pause(operation)
@@ -245,19 +238,25 @@ class Operations:
     async def _tell(self, operation: Operation, message: str) -> None:
         await self._in(self._lookers, lambda: operation.progress(Reason.QUEUED, message))
 
-    async def _wait_for_podman(self, operation: Operation, error: PodmanUnreachable) -> bool:
+    async def _wait_for_podman(
+        self, operation: Operation, reconciler: Reconciler, error: PodmanUnreachable
+    ) -> bool:
         """Wait a little, or fail the operation when its time is over; return whether to go on."""
-        remedy = _IT_HANGS if isinstance(error, PodmanTimedOut) else IT_IS_AWAY
-        failure = OperationFailed(Cause.PODMAN_UNREACHABLE, str(error), remedy)
         if not operation.is_late():
+            failure = unreachable(error)
             await self._in(
                 self._lookers, lambda: operation.wait(Reason.WAITING_FOR_PODMAN, failure)
             )
             await self._pause(operation)
-        if operation.is_late():
-            await self._until_told(operation, lambda: operation.fail(failure))
-            return False
-        return True
+        if not operation.is_late():
+            return True
+        if operation.entry.has_begun:
+            failure = unreachable(error, given_up=True)
+            await self._until_told(operation, lambda: operation.give_up(failure))
+            self.check(operation.resource, reconciler, wanted=lambda: False)
+        else:
+            await self._until_told(operation, lambda: operation.fail(unreachable(error)))
+        return False
 
     async def _until_told(self, operation: Operation, report: Callable[[], None]) -> None:
         """Report the end of an operation, however long the API server is out of reach."""

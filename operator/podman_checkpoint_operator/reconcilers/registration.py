@@ -14,12 +14,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from ..api.reasons import Cause
 from ..decisions.failures import OperationFailed
 from ..decisions.host_report import Observation, described, differs, ready, require_fit, unfit
+from .explain import unreachable
 from .explained import explained
 from .podman_port import PodmanUnreachable
-from .queue import IT_IS_AWAY
 from .resource import ResourceGone, StatusUnwritable
 
 logger = logging.getLogger(__name__)
@@ -125,7 +124,7 @@ class Registration:
             status |= described(observation)
             require_fit(observation)
         except PodmanUnreachable as error:
-            failure = OperationFailed(Cause.PODMAN_UNREACHABLE, str(error), IT_IS_AWAY)
+            failure = unreachable(error)
             conditions = unfit(before, failure, generation=generation, now=now)
         except OperationFailed as failure:
             conditions = unfit(before, failure, generation=generation, now=now)

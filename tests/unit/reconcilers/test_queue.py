@@ -54,7 +54,9 @@ class Script:
     """A reconciler whose operations do what a test says; it is keyed by ``spec.container``."""
 
     def __init__(self, act: Callable[[Operation], None] | None = None) -> None:
-        self._act = act or (lambda _: None)
+        self.act = act or (lambda _: None)
+        self.refusals: list[Exception] = []
+        """Raised by the next calls to abandon."""
         self._lock = threading.Lock()
         self.runs: Counter[str] = Counter()
         self.discarded: list[str] = []
@@ -75,13 +77,15 @@ class Script:
             self.most_at_once = max(self.most_at_once, self.busy.total())
             self.most_per_container = max(self.most_per_container, self.busy[key])
         try:
-            self._act(operation)
+            self.act(operation)
         finally:
             with self._lock:
                 self.busy[key] -= 1
         operation.succeed(Reason.CHECKPOINTED, "done")
 
     def abandon(self, operation: Operation) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
         self.abandoned.append(operation.resource.uid)
 
     def discard(self, of: Resource) -> None:
@@ -346,6 +350,70 @@ def test_podman_that_stays_away_is_a_failure_when_the_time_is_over() -> None:
     script = Raising(*[PodmanUnreachable("no socket")] * 3)
     host = carry_out(script, resource(timeoutSeconds=0))
     assert host.reporter.ready("uid-1") == Cause.PODMAN_UNREACHABLE
+
+
+def given_up(script: Script, **host: Any) -> Host:
+    """Let Podman stay away for too long after an operation has begun."""
+
+    def begin_and_lose(operation: Operation) -> None:
+        operation.record(Step.FREEZING)
+        raise PodmanUnreachable("no socket")
+
+    script.act = begin_and_lose
+
+    async def body(on: Host) -> None:
+        on.operations.ensure(resource(timeoutSeconds=0), script)
+        await on.reported("uid-1", Cause.PODMAN_UNREACHABLE)
+        await on.idle()
+        await on.idle()
+
+    return on_host(body, **host)
+
+
+def test_what_podman_kept_from_being_cleaned_up_is_so_when_it_is_back() -> None:
+    script, journal = Script(), MemoryJournal()
+    script.refusals = [PodmanUnreachable("no socket")] * 2
+    host = given_up(script, journal=journal)
+    assert host.reporter.ready("uid-1") == Cause.PODMAN_UNREACHABLE
+    assert "cleans up" in host.reporter.statuses["uid-1"][-1]["diagnosis"]["remedy"]
+    assert not script.refusals
+    assert script.abandoned == ["uid-1"]
+    assert not journal.kept
+    assert host.observer.ends == [("ContainerCheckpoint", Cause.PODMAN_UNREACHABLE)]
+
+
+def test_what_podman_kept_from_being_cleaned_up_is_so_by_the_next_agent() -> None:
+    script, journal = Script(), MemoryJournal()
+    script.refusals = [OperationFailed(Cause.NO_SPACE, "full")]
+    given_up(script, journal=journal)
+    assert journal.kept["uid-1"].given_up
+
+    again = Script()
+    status = {"conditions": [{"type": "Stalled", "status": "True"}]}
+    told = replace(resource(timeoutSeconds=0), status=status)
+
+    async def body(on: Host) -> None:
+        on.operations.ensure(told, again)
+        on.operations.check(told, again, wanted=lambda: True)
+        on.operations.ensure(told, again)
+        await on.idle()
+
+    host = on_host(body, journal=journal)
+    assert again.abandoned == ["uid-1"]
+    assert not again.runs
+    assert not journal.kept
+    assert not host.observer.ends  # the agent that told of it has counted it
+
+
+def test_a_failure_that_could_not_be_told_before_is_not_carried_out_again() -> None:
+    script, journal = Script(), MemoryJournal()
+    script.refusals = [OperationFailed(Cause.NO_SPACE, "full")]
+    given_up(script, journal=journal)
+    again = Script()
+    host = carry_out(again, resource(), journal=journal)
+    assert not again.runs
+    assert host.reporter.ready("uid-1") == Cause.PODMAN_UNREACHABLE
+    assert journal.kept["uid-1"].step is Step.FREEZING
 
 
 def test_a_checkpoint_that_is_not_there_yet_is_looked_for_again() -> None:
