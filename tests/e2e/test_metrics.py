@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from tests.e2e.scraping import counted, scrape, values
 from tests.e2e.support import forget_ghost_limit
 from tests.lab.prometheus import promtool
 from tests.lab.waiting import wait_until
+from tests.monitoring import metrics_used
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +84,10 @@ def test_what_happened_is_what_is_counted(bench: Bench, host_a: Host, host_b: Ho
     assert after[f"operations_in_progress {CHECKPOINT}"] == 0
     assert after["podman_reachable"] == after["store_usable default"] == 1
     assert 0 < after["store_available_bytes default"] < after["store_capacity_bytes default"]
-    promtool("check", "metrics", stdin=scrape(host_a))
+    text = scrape(host_a)
+    promtool("check", "metrics", stdin=text)
+    missing = metrics_used() - set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    assert not missing, "alerts or the dashboard ask for what there is not"
 
 
 @pytest.mark.parametrize(

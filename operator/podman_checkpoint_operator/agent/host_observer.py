@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,8 +48,7 @@ class HostObserver:
         capacity_bytes, available_bytes = 0, 0
         try:
             self.store.require_usable()
-            room = shutil.disk_usage(below(self.root, self.store.root))
-            capacity_bytes, available_bytes = room.total, room.free
+            capacity_bytes, available_bytes = self.store.space()
         except OperationFailed as failure:
             trouble = failure
         return Observation(

@@ -32,6 +32,8 @@ scrape_configs:
         labels: {instance: host-a}          # what spec.nodeName says
 ```
 
+Alerts and a dashboard: [monitoring.md](monitoring.md).
+
 An operation is counted once, when its resource tells how it ended, also when agents were killed in
 its course. Counters begin at 0 with each start of an agent, as Prometheus expects it.
 
