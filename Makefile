@@ -76,6 +76,7 @@ lock: setup ## Lock the dependencies anew, from pyproject.toml
 		build/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 			--generate-hashes --no-annotate --no-header \
 			$$([[ $$file == build ]] || echo pyproject.toml) \
+			$$([[ $$file == dev ]] && echo --extra plugin) \
 			$$([[ $$file == agent ]] || echo --group $$file) --output-file requirements/$$file.txt; \
 	done
 

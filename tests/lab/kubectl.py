@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from . import paths, tools
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 DISCOVERY_CACHE: Final = paths.STATE / "kubectl"
 """Within the lab: one in the home folder would tell the next lab of types that it lacks."""
+
+PLUGINS: Final = Path(__file__).with_name("bin")
+"""Where kubectl finds ``kubectl podman-checkpoint``."""
 
 
 def kubectl(
@@ -40,6 +44,10 @@ def argv(*args: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, turned to the lab's API server."""
-    lab = {"KUBECONFIG": str(paths.KUBECONFIG), "KUBECACHEDIR": str(DISCOVERY_CACHE)}
-    return {**os.environ, **lab}
+    """This process's environment, turned to the lab's API server and with the project's plugin."""
+    return {
+        **os.environ,
+        "KUBECONFIG": str(paths.KUBECONFIG),
+        "KUBECACHEDIR": str(DISCOVERY_CACHE),
+        "PATH": f"{PLUGINS}:{os.environ.get('PATH', os.defpath)}",
+    }

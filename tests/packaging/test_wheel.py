@@ -1,4 +1,4 @@
-"""The wheel holds the product and nothing else, and installs with a command that starts the agent.
+"""The wheel holds the product and nothing else, and installs with commands that start.
 
 Not here: that what it holds runs. The lab's agents run from the unpacked wheel.
 """
@@ -52,12 +52,19 @@ def test_it_holds_nothing_else(wheel: zipfile.Path) -> None:
     assert not [each for each in files if each.endswith(".pyc")]
 
 
-def test_the_command_starts_the_agent(wheel: zipfile.Path) -> None:
+COMMANDS = (
+    "podman-checkpoint-agent",
+    "kubectl-podman_checkpoint",
+    "kubectl_complete-podman_checkpoint",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_start(wheel: zipfile.Path, command: str) -> None:
     scripts = configparser.ConfigParser()
     scripts.read_string(metadata_file(wheel, "entry_points.txt"))
 
-    target = scripts["console_scripts"]["podman-checkpoint-agent"]
-    module, _, function = target.partition(":")
+    module, _, function = scripts["console_scripts"][command].partition(":")
     assert callable(getattr(importlib.import_module(module), function))
 
 

@@ -11,7 +11,7 @@ from ..api.reasons import Cause
 from ..criu import log as criu_log
 from ..criu.catalogue import diagnose_log, diagnose_podman
 from ..criu.log import Log, Phase
-from .output import CannotRead, add_reader, opened, refuse
+from .output import CannotRead, add_reader, opened
 
 if TYPE_CHECKING:
     from ..criu.diagnosis import Diagnosis
@@ -47,11 +47,12 @@ def add_parser(commands: Any) -> None:
 
 
 def diagnose(file: str, output: str) -> int:
-    """Explain a file and return the exit status."""
-    try:
-        shown = explain(_read(file), file)
-    except CannotRead as error:
-        return refuse(str(error))
+    """Explain a file and return the exit status.
+
+    Raises:
+        CannotRead: it cannot be read, or is no log of CRIU's.
+    """
+    shown = explain(_read(file), file)
     print(json.dumps(shown, indent=2) if output == "json" else _text(shown))
     return UNKNOWN if shown["cause"] == Cause.UNKNOWN else EXPLAINED
 

@@ -10,7 +10,8 @@ from ..api.reasons import Cause
 from ..archive.inspection import inspect as look_into
 from ..criu.secrecy import without_secrets
 from ..decisions.failures import OperationFailed
-from .output import CannotRead, add_reader, opened, printable, refuse
+from ..decisions.preflight import size
+from .output import CannotRead, add_reader, opened, printable
 
 if TYPE_CHECKING:
     from ..api.archive_report import (
@@ -41,6 +42,12 @@ _PATHS: Final = 20
 """Shown in text of a list of files; JSON has more."""
 
 
+class Damaged(CannotRead):
+    """An archive is so damaged that nothing can be told of it."""
+
+    status = DAMAGED
+
+
 def add_parser(commands: Any) -> None:
     """Add the command to a parser's commands."""
     add_reader(
@@ -55,16 +62,17 @@ def add_parser(commands: Any) -> None:
 
 
 def inspect(archive: str, output: str) -> int:
-    """Show an archive and return the exit status."""
+    """Show an archive and return the exit status.
+
+    Raises:
+        CannotRead: it cannot be read, or is damaged from the beginning on.
+    """
     try:
         with opened(archive) as stream:
             report = look_into(stream)
-    except CannotRead as error:
-        return refuse(str(error))
     except OperationFailed as error:
-        status = refuse(f"{archive}: {error.evidence}")
         damaged = error.cause in (Cause.ARCHIVE_CORRUPT, Cause.ARCHIVE_TRUNCATED)
-        return DAMAGED if damaged else status
+        raise (Damaged if damaged else CannotRead)(f"{archive}: {error.evidence}") from error
     if output == "json":
         print(json.dumps(_scrubbed(report.dump()), indent=2))
     else:
@@ -86,11 +94,11 @@ def _scrubbed(value: Any) -> Any:
 
 def _text(report: ArchiveReport) -> Iterator[str]:
     archive, checkpoint = report.archive, report.checkpoint
-    size = _size(archive.size_bytes)
-    yield _field("Archive", f"{size}, {_compression(report)}, {archive.digest}")
+    total = size(archive.size_bytes)
+    yield _field("Archive", f"{total}, {_compression(report)}, {archive.digest}")
     yield from _container(report.container)
     yield from _origin(report)
-    images, memory = _size(checkpoint.images_bytes), _size(checkpoint.memory_bytes)
+    images, memory = size(checkpoint.images_bytes), size(checkpoint.memory_bytes)
     yield _field("Images", f"{images}, {memory} of them memory")
     yield from _needs(checkpoint)
     if (statistics := report.statistics) is not None:
@@ -111,7 +119,7 @@ def _compression(report: ArchiveReport) -> str:
     archive = report.archive
     if archive.plain_bytes == archive.size_bytes:
         return "not compressed"
-    return f"{archive.compression} of {_size(archive.plain_bytes)}"
+    return f"{archive.compression} of {size(archive.plain_bytes)}"
 
 
 def _container(container: ContainerReport) -> Iterator[str]:
@@ -157,8 +165,8 @@ def _needs(checkpoint: CheckpointReport) -> Iterator[str]:
     if checkpoint.file_locks:
         yield _field("Holds", f"{checkpoint.file_locks} file locks: restore with fileLocks")
     if checkpoint.ghost_files:
-        size = _size(checkpoint.ghost_bytes)
-        yield _field("Holds", f"{checkpoint.ghost_files} deleted files that are open, {size}")
+        deleted = f"{checkpoint.ghost_files} deleted files that are open"
+        yield _field("Holds", f"{deleted}, {size(checkpoint.ghost_bytes)}")
 
 
 def _trees(report: ArchiveReport) -> Iterator[str]:
@@ -176,7 +184,7 @@ def _trees(report: ArchiveReport) -> Iterator[str]:
 
 
 def _tree(tree: TreeReport | BindMountReport) -> str:
-    return f"{tree.files} files, {_size(tree.size_bytes)}"
+    return f"{tree.files} files, {size(tree.size_bytes)}"
 
 
 def _listed(title: str, names: tuple[str, ...], count: int) -> Iterator[str]:
@@ -204,7 +212,7 @@ def _process(process: ProcessReport) -> str:
         process.executable,
         None if process.uid is None else f"uid {process.uid}",
         f"{process.threads} threads" if process.threads > 1 else None,
-        None if process.memory_bytes is None else f"{_size(process.memory_bytes)} of memory",
+        None if process.memory_bytes is None else f"{size(process.memory_bytes)} of memory",
     )
     return f"{process.pid} {process.comm or '?'} ({', '.join(filter(None, facts))})"
 
@@ -228,12 +236,3 @@ def _mounts(checkpoint: CheckpointReport) -> Iterator[str]:
 
 def _field(name: str, value: str | None) -> str:
     return f"{name + ':':<12} {value or '-'}"
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"

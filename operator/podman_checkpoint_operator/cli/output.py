@@ -32,7 +32,8 @@ def add_reader(
     Args:
         commands: of a parser.
         name: of the command.
-        call: is given the file and the kind of output, and returns the exit status.
+        call: is given the file and the kind of output, and returns the exit status, or raises
+            :class:`CannotRead`.
         summary: for the list of commands.
         description: for the command's own help, printed as it is.
         metavar: what the help calls the file.
@@ -48,17 +49,27 @@ def add_reader(
     parser.add_argument(
         "-o", "--output", choices=OUTPUTS, default="text", help="default: %(default)s"
     )
-    parser.set_defaults(call=lambda arguments: call(arguments.file, arguments.output))
+    parser.set_defaults(call=lambda arguments: _reading(call, arguments.file, arguments.output))
 
 
 class CannotRead(Exception):
     """A file is not what a command needs; the message says so to the user."""
 
+    status = REFUSED
+    """What the command exits with."""
 
-def refuse(message: str) -> int:
+
+def refuse(message: str, status: int = REFUSED) -> int:
     """Tell what is wrong and return the exit status."""
     print(f"podman-checkpoint-agent: {message}", file=sys.stderr)
-    return REFUSED
+    return status
+
+
+def _reading(call: Callable[[str, str], int], file: str, output: str) -> int:
+    try:
+        return call(file, output)
+    except CannotRead as error:
+        return refuse(str(error), error.status)
 
 
 @contextmanager
