@@ -271,3 +271,28 @@ def test_health_check_and_sessions_are_warned_of(bench: Bench, host_a: Host) -> 
     found = checks(status)
     assert (found["HealthCheck"], found["ExecSessions"]) == ("Warn", "Warn")
     assert {name for name, result in found.items() if result == "Fail"} == set()
+
+
+def test_others_that_write_to_what_is_archived(bench: Bench, host_a: Host) -> None:
+    """They are named beforehand, and what they do to a file that is being copied is noticed."""
+    mount = f"--volume={bench.name('data')}:/data"
+    container = bench.count(host_a, mount)
+    rewrite = "while :; do dd if=/dev/zero of=/data/big bs=64k count=1000 conv=notrunc; done"
+    writer = bench.run(host_a, "sh", "-c", rewrite, options=(mount,), suffix="writer")
+    reader = bench.run(host_a, "sleep", "1000", options=(f"{mount}:ro",), suffix="reader")
+    made = partial(reader.exec, "test", "-s", "/data/big", check=False)
+    wait_until(lambda: made().returncode == 0, "the file")
+
+    saved = bench.checkpoint(container, archive={"compression": "none"})
+    status = require_failed(
+        saved, "SourceChanged", evidence="/big", remedy="spec.source.containerRef"
+    )
+    assert checks(status)["SharedMounts"] == "Warn"
+    (told,) = (each for each in status["preflight"] if each["check"] == "SharedMounts")
+    assert writer.name in told["message"]
+    assert reader.name not in told["message"]
+
+    bench.restore(host_a, {"containerRef": {"name": container.name}}).wait_ready()
+    host_a.exec("podman", "pause", writer.name)
+    status = bench.checkpoint(container, "paused", archive={}).wait_ready()
+    assert checks(status)["SharedMounts"] == "Pass"

@@ -37,6 +37,9 @@ class CheckName(StrEnum):
     assembles them."""
     BIND_MOUNTS = "BindMounts"
     """Bind mounts whose content is on the host and not in the archive."""
+    SHARED_MOUNTS = "SharedMounts"
+    """Volumes and bind mounts that are copied into the archive, and that other running containers
+    write to as well: what those change meanwhile may or may not be in it."""
     FREEZER = "Freezer"
     """A container that runs on is held still through cgroup v2."""
     STORAGE_DRIVER = "StorageDriver"

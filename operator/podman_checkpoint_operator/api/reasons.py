@@ -136,6 +136,8 @@ class Cause(StrEnum):
     CONTAINER_CHANGED = "ContainerChanged"
     """The container is another one than at the beginning of the operation, or was started or
     stopped meanwhile."""
+    SOURCE_CHANGED = "SourceChanged"
+    """A file was changed while it was copied into the archive: something else writes there."""
     REMOVED_ON_EXIT = "RemovedOnExit"
     """Podman would remove the container (`--rm`) when it stops, and the checkpoint with it."""
     SYMLINKED_MOUNT_SOURCE = "SymlinkedMountSource"

@@ -108,23 +108,34 @@ def file_chunks(path: str | bytes | os.PathLike[str], size: int) -> Iterator[Buf
     """Yield exactly ``size`` bytes of a file through one buffer.
 
     Raises:
-        OperationFailed: The file cannot be read or has fewer bytes.
+        OperationFailed: The file cannot be read, or somebody writes to it.
     """
     try:
         with open(path, "rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
             buffer = memoryview(bytearray(min(_CHUNK, max(size, 1))))
             remaining = size
             while remaining:
                 count = file.readinto(buffer[: min(remaining, len(buffer))])
                 if not count:
-                    raise OperationFailed(
-                        Cause.UNKNOWN,
-                        f"{displayed(path)} lost {remaining} of {size} bytes while it was archived",
-                    )
+                    raise source_changed(f"{displayed(path)} lost {remaining} of {size} bytes")
                 yield buffer[:count]
                 remaining -= count
+            now = os.fstat(file.fileno())
+            if now.st_size != size or now.st_mtime_ns != before.st_mtime_ns:
+                raise source_changed(f"{displayed(path)} was written to")
     except OSError as error:
         raise from_os_error(error, f"read {displayed(path)}") from error
+
+
+def source_changed(what: str) -> OperationFailed:
+    """Return the failure of an archive whose sources are not at rest."""
+    return OperationFailed(
+        Cause.SOURCE_CHANGED,
+        f"{what} while it was archived",
+        "Keep others from writing there until the checkpoint is Ready: status.preflight names"
+        " containers that share it (SharedMounts); other programs of the host may, too",
+    )
 
 
 def log_chunks(path: Path, size: int) -> Iterator[Buffer]:

@@ -24,7 +24,16 @@ from .compression import compressor
 from .entries import Entry, tree_entries
 from .overlay import overlay_changes
 from .rootfs import Change, Deletion, RootfsDiff
-from .tarstream import END, Buffer, TreeTar, file_chunks, log_chunks, member_header, padding
+from .tarstream import (
+    END,
+    Buffer,
+    TreeTar,
+    file_chunks,
+    log_chunks,
+    member_header,
+    padding,
+    source_changed,
+)
 from .whole import whole_changes
 
 if TYPE_CHECKING:
@@ -109,9 +118,7 @@ def write_archive(
         for chunk in member.chunks():
             sink.write(chunk)
         if sink.plain_bytes - start != member.size:
-            raise OperationFailed(
-                Cause.UNKNOWN, f"The source of {member.name} changed while it was archived"
-            )
+            raise source_changed(f"The source of {member.name} became another one")
         sink.write(bytes(padding(member.size)))
     sink.write(END)
     return sink.finish()

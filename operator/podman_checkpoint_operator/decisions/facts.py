@@ -42,6 +42,12 @@ class Mount:
     """On the host; but where an image is mounted, its name."""
     destination: Path
     name: str = ""
+    writable: bool = True
+
+    @property
+    def shared_as(self) -> str:
+        """What another container would mount to see the same: a volume's name, or the source."""
+        return self.name or str(self.source)
 
 
 @dataclass(frozen=True)

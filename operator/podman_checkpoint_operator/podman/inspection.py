@@ -183,4 +183,5 @@ def _mount(mount: Mapping[str, Any]) -> Mount:
         source=Path(mount.get("Source", "")),
         destination=Path(mount["Destination"]),
         name=mount.get("Name", ""),
+        writable=bool(mount.get("RW", True)),
     )

@@ -96,6 +96,15 @@ class PodmanService:
             if not each.get("IsInfra")
         )
 
+    def sharing(self, mounts: Iterable[str]) -> tuple[Container, ...]:
+        """Return the running containers that mount any of these volumes or paths."""
+        wanted = list(mounts)
+        if not wanted:
+            return ()
+        filters = json.dumps({"volume": wanted})
+        listed = self._transport.get("containers/json", filters=filters) or ()
+        return tuple(filter(None, (self.find(each["Id"]) for each in listed)))
+
     def write_dumps(self, container_id: str) -> None:
         """Make Podman write ``config.dump`` and ``spec.dump`` into the bundle, and nothing else.
 

@@ -28,7 +28,7 @@ from .dump import Dumper, Tools
 from .hooks import Hooks
 from .interrupted import DUMPED, DUMPING, InterruptedDump, changed
 from .journal import Step
-from .observation import observe
+from .observation import copied_mounts, observe
 from .operation import Operation
 from .podman_port import NotFound, PodmanUnreachable
 from .resource import Resource, StatusUnwritable
@@ -169,13 +169,16 @@ class _Course:
         operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
         archives = self._archives.location()
         report_mounts(operation, container, self._spec, self._machine, archives)
+        contents = self._contents(container)
+        shared = [mount.shared_as for mount in copied_mounts(container, contents)]
         observation = observe(
             container,
             self._spec,
             machine=self._machine,
-            contents=self._contents(container),
+            contents=contents,
             archives=archives,
             pod=self._podman.pod(container.pod) if container.pod else None,
+            others=self._podman.sharing(shared),
         )
         self._dumper.predicted = observation.processes.ghost_files
         operation.status["host"] = observation.host_facts()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -10,9 +11,10 @@ from typing import Final
 from ..api.checkpoint import CheckpointSpec
 from ..decisions import checkpoint_preflight as preflight
 from ..decisions import cold_start, pod_preflight
-from ..decisions.facts import Container, Host, Pod, Processes, Space
+from ..decisions.facts import Container, Host, Mount, Pod, Processes, Space
 from ..decisions.option_preflight import pre_copy_checks
 from ..decisions.preflight import Check
+from ..decisions.shared_mounts import copied, shared_mount_checks
 from .archive_port import Contents
 from .machine_port import Machine
 
@@ -49,6 +51,7 @@ def observe(
     contents: Contents,
     archives: Path,
     pod: Pod | None,
+    others: Sequence[Container] = (),
 ) -> Observation:
     """Look at the host, the container, its processes, and the room for their images.
 
@@ -59,6 +62,7 @@ def observe(
         contents: what the archive will hold, or would.
         archives: the directory that archives are written to.
         pod: that the container is in, if any.
+        others: running containers that mount what goes into the archive.
     """
     host = machine.host()
     wanted = _wanted(spec)
@@ -80,6 +84,7 @@ def observe(
             archive=wanted.archive,
             carried=tuple(contents.bind_mounts),
         ),
+        *shared_mount_checks(container, copied_mounts(container, contents), others),
     ]
     if any(check.result == "Fail" for check in checks):
         return Observation(host, checks)
@@ -96,6 +101,13 @@ def observe(
         _spaces(container, spec, host, machine, processes, contents=contents, archives=archives)
     )
     return Observation(host, checks, processes)
+
+
+def copied_mounts(container: Container, contents: Contents) -> tuple[Mount, ...]:
+    """Return the mounts whose content goes into an archive, or would."""
+    return copied(
+        container, volumes=tuple(contents.volumes), bind_mounts=tuple(contents.bind_mounts)
+    )
 
 
 def _processes(machine: Machine, container: Container) -> Processes:

@@ -89,6 +89,9 @@ class Podman(Protocol):
     def find(self, reference: str) -> Container | None:
         """Return a container by name or ID, or None."""
 
+    def sharing(self, mounts: Iterable[str]) -> tuple[Container, ...]:
+        """Return the running containers that mount any of these volumes or paths."""
+
     def write_dumps(self, container_id: str) -> None:
         """Make Podman write ``config.dump`` and ``spec.dump`` into the bundle."""
 

@@ -23,6 +23,8 @@ from hypothesis import given, settings
 from podman_checkpoint_operator.api.common import Compression
 from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.archive.capture import capture_tree
+from podman_checkpoint_operator.archive.entries import tree_entries
+from podman_checkpoint_operator.archive.tarstream import TreeTar
 from podman_checkpoint_operator.archive.tarwalk import TarWalk
 from podman_checkpoint_operator.archive.writer import ArchiveSources, write_archive
 from podman_checkpoint_operator.decisions.failures import OperationFailed
@@ -161,6 +163,24 @@ def test_shrinking_source_is_an_error(sources: ArchiveSources) -> None:
     pages.write_bytes(bytes(4 << 20))
     with pytest.raises(OperationFailed, match=r"pages-1\.img lost \d+ of 4194304 bytes"):
         write_archive(sources, io.BytesIO(), compression=Compression.NONE, progress=shrink)
+
+
+@pytest.mark.parametrize("change", [b"other", b"longer than it was"])
+def test_a_source_that_somebody_writes_to_is_an_error(tmp_path: Path, change: bytes) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    row = shared / "row"
+    row.write_bytes(b"first")
+    os.utime(row, ns=(1, 1))
+
+    tar = TreeTar(lambda: tree_entries(shared)).chunks()
+    while bytes(next(tar)) != b"first":
+        pass
+    row.write_bytes(change)
+    with pytest.raises(OperationFailed, match="row was written to while") as caught:
+        next(tar)
+    assert caught.value.cause is Cause.SOURCE_CHANGED
+    assert "SharedMounts" in caught.value.remedy
 
 
 def test_missing_source_is_explained(sources: ArchiveSources) -> None:

@@ -337,3 +337,18 @@ def test_addresses_of_a_container_that_waits_for_its_restore(
     if content is not None:
         (bundle / "network.status").write_text(content)
     assert PodmanService("unix:///nowhere", root=tmp_path).saved_endpoints(CONTAINER) == expected
+
+
+def test_those_that_share_a_mount_are_asked_for_by_it(tmp_path: Path) -> None:
+    def answer(request: Request) -> tuple[int, Any]:
+        if request.path == "containers/json":
+            return 200, [{"Id": "57a6"}, {"Id": "gone"}]
+        return (200, recorded("container")) if "57a6" in request.path else (404, MISSING)
+
+    with serving(tmp_path, answer) as libpod:
+        service = PodmanService(libpod.url)
+        assert service.sharing([]) == ()
+        assert not libpod.requests
+        (found,) = service.sharing(["data", "/srv/app"])
+    assert found.name == recorded("container")["Name"]
+    assert libpod.requests[0].query == {"filters": ['{"volume": ["data", "/srv/app"]}']}
