@@ -164,6 +164,25 @@ class TestTheWholeWay:
         assert re.search('(not found|"waiting" was deleted)\n', said)
 
 
+class TestHosts:
+    def test_they_are_listed_and_described(self, bench: Bench, host_a: Host) -> None:
+        rows = [line.split() for line in good(bench, "hosts").splitlines()[1:]]
+        by_name = {row[0]: row[1:] for row in rows}
+        assert {"host-a", "host-b"} <= set(by_name)
+        podman = host_a.exec("podman", "version", "--format", "{{.Client.Version}}").stdout.strip()
+        assert by_name["host-a"][0] == "Ready"
+        assert podman in by_name["host-a"]
+        described = good(bench, "describe", "host-a")
+        for part in ("Status:        Ready", f"Podman:        {podman}", "/etc/criu/runc.conf"):
+            assert part in described
+        (listed,) = [
+            each
+            for each in json.loads(good(bench, "hosts", "-o", "json"))["items"]
+            if each["metadata"]["name"] == "host-a"
+        ]
+        assert listed["kind"] == "PodmanHost"
+
+
 class TestDryRun:
     def test_client_prints_what_kubectl_takes(self, bench: Bench) -> None:
         create = ("create", "web", "--node", NOBODY, "--archive", "--name", "dry")
@@ -318,6 +337,7 @@ class TestCompletion:
         for words in (("describe", "sav"), ("restore", "--from", ""), ("describe", "a", "sav")):
             assert self.complete(bench, *words) == [f"saved-1\t{about}", ":4"]
         assert self.complete(bench, "create", "web", "--node", "no-") == [NOBODY, ":4"]
+        assert "host-a\tPodmanHost, Ready" in self.complete(bench, "list", "--node", "host")
         assert self.complete(bench, "inspect", "./") == [":0"]
 
     def test_commands_and_options(self, bench: Bench) -> None:

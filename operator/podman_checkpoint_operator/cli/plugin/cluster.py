@@ -13,7 +13,7 @@ from kubernetes import client, config, watch
 from kubernetes.config import kube_config
 from urllib3.exceptions import HTTPError
 
-from ...api.names import GROUP, VERSION, Resource
+from ...api.names import GROUP, HOSTS, VERSION, Resource
 from .outcome import error
 from .refusals import configured, in_kubectls_words, refusal
 
@@ -58,10 +58,7 @@ class Cluster:
             Stop: there is none, or the request failed.
         """
         with self._asking(resource):
-            found: Object = self._objects.get_namespaced_custom_object(
-                *self._place(resource), name, _request_timeout=_PATIENCE
-            )
-            return found
+            return self._read(resource, name)
 
     def find(self, resource: Resource, name: str) -> Object | None:
         """Return an object if there is one.
@@ -83,7 +80,7 @@ class Cluster:
         selectors = {"field_selector": fields, "label_selector": labels}
         with self._asking(resource):
             api: Any = self._objects
-            if everywhere:
+            if everywhere or resource is HOSTS:
                 group = (GROUP, VERSION, resource.plural)
                 answer = api.list_cluster_custom_object(
                     *group, **selectors, _request_timeout=_PATIENCE
@@ -113,6 +110,24 @@ class Cluster:
                 **({"dry_run": "All"} if dry_run else {}),
             )
             return made
+
+    def patch(self, resource: Resource, name: str, change: Mapping[str, Any]) -> Object:
+        """Merge a change into an object of the cluster and return it as it is then.
+
+        Raises:
+            Stop: it was refused, or the request failed.
+        """
+        api: Any = self._objects
+        with self._asking(resource):
+            changed: Object = api.patch_cluster_custom_object(
+                *self._place(resource),
+                name,
+                dict(change),
+                field_manager=_MANAGER,
+                _request_timeout=_PATIENCE,
+                _content_type="application/merge-patch+json",
+            )
+            return changed
 
     def events(self, about: Object) -> Objects:
         """Return the events about an object, the oldest first.
@@ -157,13 +172,13 @@ class Cluster:
 
     def _states(self, resource: Resource, name: str, seconds: float) -> Iterator[Object]:
         api: Any = self._objects
-        place = self._place(resource)
-        found: Object = api.get_namespaced_custom_object(*place, name, _request_timeout=_PATIENCE)
+        found = self._read(resource, name)
         yield found
         whole = max(1, math.ceil(seconds))
+        everywhere = resource is HOSTS
         changes = watch.Watch().stream(
-            api.list_namespaced_custom_object,
-            *place,
+            api.list_cluster_custom_object if everywhere else api.list_namespaced_custom_object,
+            *self._place(resource),
             field_selector=f"metadata.name={name}",
             resource_version=found["metadata"]["resourceVersion"],
             timeout_seconds=whole,
@@ -217,8 +232,16 @@ class Cluster:
     def _objects(self) -> client.CustomObjectsApi:
         return client.CustomObjectsApi(self._client)
 
-    def _place(self, resource: Resource) -> tuple[str, str, str, str]:
-        return GROUP, VERSION, self.namespace, resource.plural
+    def _read(self, resource: Resource, name: str) -> Object:
+        api: Any = self._objects
+        of_cluster = resource is HOSTS
+        get = api.get_cluster_custom_object if of_cluster else api.get_namespaced_custom_object
+        found: Object = get(*self._place(resource), name, _request_timeout=_PATIENCE)
+        return found
+
+    def _place(self, resource: Resource) -> tuple[str, ...]:
+        where = () if resource is HOSTS else (self.namespace,)
+        return GROUP, VERSION, *where, resource.plural
 
     def _asking(self, resource: Resource) -> Any:
         return in_kubectls_words(self._address, resource)

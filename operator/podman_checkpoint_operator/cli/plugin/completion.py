@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from click.shell_completion import CompletionItem, ShellComplete
 
-from ...api.names import CHECKPOINTS, RESTORES
+from ...api.names import CHECKPOINTS, HOSTS, RESTORES
 from . import facts
 from .options import Session
 from .outcome import Stop
@@ -74,14 +74,20 @@ def types(ctx: click.Context, param: click.Parameter, unfinished: str) -> list[C
     return _items((each, "") for each in ("checkpoints", "restores") if each.startswith(unfinished))
 
 
+def everything(ctx: click.Context, param: click.Parameter, unfinished: str) -> list[CompletionItem]:
+    """Return the checkpoints and restores of the namespace, and the hosts."""
+    return _named(ctx, (CHECKPOINTS, RESTORES, HOSTS), unfinished)
+
+
 def hosts(ctx: click.Context, param: click.Parameter, unfinished: str) -> list[CompletionItem]:
-    """Return the hosts that the namespace's resources name."""
-    nodes = {
-        str(each["spec"]["nodeName"])
+    """Return the hosts that have registered, and others that the namespace's resources name."""
+    found = {
+        str(each["spec"]["nodeName"]): ""
         for resource in (CHECKPOINTS, RESTORES)
         for each in _listed(ctx, resource)
     }
-    return _items((each, "") for each in sorted(nodes) if each.startswith(unfinished))
+    found |= {each["metadata"]["name"]: _about(each) for each in _listed(ctx, HOSTS)}
+    return _items(each for each in sorted(found.items()) if each[0].startswith(unfinished))
 
 
 def _named(
@@ -94,10 +100,14 @@ def _named(
             continue
         for each in _listed(ctx, resource):
             name = f"{word}{slash}{each['metadata']['name']}"
-            about = f"{resource.kind} of {facts.about(each)}, {facts.state(each).text}"
             if name.startswith(unfinished):
-                found.append((name, about))
+                found.append((name, _about(each)))
     return _items(found)
+
+
+def _about(found: Object) -> str:
+    of = "" if found["kind"] == HOSTS.kind else f" of {facts.about(found)}"
+    return f"{found['kind']}{of}, {facts.state(found).text}"
 
 
 def _items(found: Iterable[tuple[str, str]]) -> list[CompletionItem]:

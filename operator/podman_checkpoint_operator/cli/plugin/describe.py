@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
 from ...api.names import CHECKPOINTS
 from ...decisions.preflight import size
-from . import facts, screen
-from .screen import Column, cell
+from . import facts, screen, sections
 from .summary import diagnosis, field, statistics
 from .units import age, between, lasting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from rich.console import RenderableType
 
 _LABEL: Final = 12
-_PART: Final = {"Pass": "green", "Warn": "yellow", "Fail": "red"}
 _DEFAULTS: Final[tuple[Any, ...]] = (
     False,
     "",
@@ -33,8 +32,6 @@ _DEFAULTS: Final[tuple[Any, ...]] = (
 )
 _SHOWN_ELSEWHERE: Final = ("nodeName", "containerRef", "source")
 
-Section = tuple[str, Sequence[Column], Sequence[Sequence[Text]]]
-
 
 def page(
     found: Mapping[str, Any], events: Sequence[Mapping[str, Any]], *, width: int
@@ -44,12 +41,11 @@ def page(
     if facts.state(found).failed or facts.status(found).get("diagnosis"):
         yield Text("Diagnosis:", style="bold")
         yield from diagnosis(found)
-    for title, columns, rows in _sections(found, events):
-        if not rows:
-            yield _line(title, "none")
-            continue
-        yield Text(f"{title}:", style="bold")
-        yield screen.table(columns, rows, width=width, indent=2)
+    status = facts.status(found)
+    shown = [each for each in (sections.mounts(status), sections.hooks(status)) if each.rows]
+    always = (sections.conditions(status), sections.preflight(status))
+    for each in (*shown, *always, sections.events(found, events)):
+        yield from each.lines(width, _LABEL)
 
 
 def _line(name: str, value: object, style: str = "") -> RenderableType:
@@ -151,88 +147,3 @@ def _ghost(report: Mapping[str, Any]) -> str:
     if report.get("configFile"):
         parts.append(f"set in {report['configFile']}")
     return ", ".join(parts)
-
-
-def _sections(found: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
-    status = facts.status(found)
-    message = Column("MESSAGE", wrap=True)
-    if volumes := status.get("volumes"):
-        yield (
-            "Mounts",
-            (Column("TYPE"), Column("IN ARCHIVE"), Column("AT"), Column("SOURCE", wrap=True)),
-            [
-                [
-                    cell(each["type"]),
-                    cell("yes" if each["included"] else "no", "" if each["included"] else "yellow"),
-                    cell(each["destination"]),
-                    cell(_source(each)),
-                ]
-                for each in volumes
-            ],
-        )
-    if hooks := status.get("hooks"):
-        yield (
-            "Hooks",
-            (Column("NAME"), Column("EXIT CODE"), Column("OUTPUT", wrap=True)),
-            [
-                [
-                    cell(each["name"]),
-                    cell(each.get("exitCode", "killed")),
-                    cell(each.get("output") or ""),
-                ]
-                for each in hooks
-            ],
-        )
-    yield (
-        "Conditions",
-        (Column("TYPE"), Column("STATUS"), Column("REASON"), Column("AGE"), message),
-        [
-            [
-                cell(each["type"]),
-                cell(each["status"]),
-                cell(each["reason"]),
-                cell(age(each["lastTransitionTime"])),
-                cell(_unless_told(each["message"], status)),
-            ]
-            for each in status.get("conditions") or ()
-        ],
-    )
-    yield (
-        "Preflight",
-        (Column("RESULT"), Column("CHECK"), message),
-        [
-            [
-                cell(each["result"], _PART[each["result"]]),
-                cell(each["check"]),
-                cell(each["message"]),
-            ]
-            for each in status.get("preflight") or ()
-        ],
-    )
-    yield (
-        "Events",
-        (Column("TYPE"), Column("REASON"), Column("AGE"), message),
-        [
-            [
-                cell(each["type"], "" if each["type"] == "Normal" else "yellow"),
-                cell(each["reason"]),
-                cell(age(each.get("lastTimestamp") or each.get("eventTime"))),
-                cell(_unless_told(each["message"], status)),
-            ]
-            for each in events
-        ],
-    )
-
-
-def _unless_told(message: str, status: Mapping[str, Any]) -> str:
-    """Return a message, without the long things that have a place of their own on the page."""
-    evidence = (status.get("diagnosis") or {}).get("evidence")
-    if evidence and message.startswith(evidence):
-        return "see Diagnosis"
-    archive = (status.get("archive") or {}).get("uri")
-    return message.replace(archive, "the archive above") if archive else message
-
-
-def _source(volume: Mapping[str, Any]) -> str:
-    why = f" ({volume['reason']})" if volume.get("reason") else ""
-    return f"{volume.get('source') or '-'}{why}"

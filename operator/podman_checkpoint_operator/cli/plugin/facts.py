@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ...api.names import CHECKPOINTS, RESTORES, Resource
+from ...api.names import CHECKPOINTS, HOSTS, RESTORES, Resource
 from ...api.reasons import ConditionType
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ OPERATIONS: Final = (CHECKPOINTS, RESTORES)
 
 @dataclass(frozen=True)
 class State:
-    """How far an operation is."""
+    """How far an operation is, or how a host is."""
 
     word: str
-    """``Ready``, ``Failed``, ``Pending``, or the reason of what is going on."""
+    """``Ready``, ``Failed``, ``Pending``, or the reason of what is going on; ``NotReady``."""
     message: str
     cause: str = ""
     """Why it failed."""
@@ -42,7 +42,7 @@ class State:
     @property
     def style(self) -> str:
         """The colour that says the same."""
-        return {"Ready": "green", "Failed": "red"}.get(self.word, "yellow")
+        return {"Ready": "green", "Failed": "red", "NotReady": "red"}.get(self.word, "yellow")
 
 
 def condition(found: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:
@@ -52,8 +52,10 @@ def condition(found: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:
 
 
 def state(found: Mapping[str, Any]) -> State:
-    """Return how far an operation is."""
+    """Return how far an operation is, or how a host is."""
     ready = condition(found, ConditionType.READY)
+    if found["kind"] == HOSTS.kind:
+        return _state_of_host(ready)
     if ready is None:
         return State("Pending", f"no agent of {found['spec']['nodeName']} has taken it up yet")
     message = str(ready["message"])
@@ -62,6 +64,16 @@ def state(found: Mapping[str, Any]) -> State:
     if condition(found, ConditionType.STALLED):
         return State("Failed", message, str(ready["reason"]))
     return State(str(ready["reason"]), message)
+
+
+def _state_of_host(ready: Mapping[str, Any] | None) -> State:
+    """Return how a host is, in the words that ``kubectl get nodes`` has for nodes."""
+    if ready is None:
+        return State("Unknown", "its agent has not reported yet")
+    if ready["status"] == "True":
+        return State("Ready", str(ready["message"]))
+    word = "NotReady" if ready["status"] == "False" else "Unknown"
+    return State(word, str(ready["message"]), str(ready["reason"]))
 
 
 def status(found: Mapping[str, Any]) -> Mapping[str, Any]:

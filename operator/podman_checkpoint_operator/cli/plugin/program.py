@@ -13,6 +13,7 @@ import click
 from ...agent.version import product_version
 from .create import create
 from .examine import diagnose, inspect
+from .hosts import hosts
 from .looking import describe, list_
 from .options import Group, Session, where
 from .outcome import DONE, ERROR, EXIT_STATUS, INTERRUPTED, Stop
@@ -28,7 +29,7 @@ _TRACEBACK: Final = "PODMAN_CHECKPOINT_TRACEBACK"
 plugin: Final = Group(
     "podman-checkpoint",
     params=where(),
-    commands=[create, list_, describe, restore, inspect, diagnose],
+    commands=[create, list_, describe, restore, inspect, diagnose, hosts],
     context_settings={"help_option_names": list(_HELP), "max_content_width": 100},
     help="Checkpoint running Podman containers and restore them, on the hosts of a fleet.",
     epilog=f"\b\n{EXIT_STATUS}",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
-from ...api.names import CHECKPOINTS, GROUP, RESTORES, Resource
+from ...api.names import CHECKPOINTS, GROUP, HOSTS, RESTORES, Resource
 from .outcome import Stop, error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .cluster import Cluster, Object
 
 _OWN_WORDS: Final = {
@@ -15,15 +18,17 @@ _OWN_WORDS: Final = {
     "checkpoints": CHECKPOINTS,
     "restore": RESTORES,
     "restores": RESTORES,
+    "host": HOSTS,
+    "hosts": HOSTS,
 }
 TYPES: Final = _OWN_WORDS | {
     word: each
-    for each in (CHECKPOINTS, RESTORES)
+    for each in (CHECKPOINTS, RESTORES, HOSTS)
     for word in (each.kind.lower(), each.plural, each.singular, each.short)
 }
 
 
-def full_name(found: Object) -> str:
+def full_name(found: Mapping[str, Any]) -> str:
     """Return what ``-o name`` prints."""
     return f"{found['kind'].lower()}.{GROUP}/{found['metadata'].get('name', '')}"
 
@@ -40,18 +45,30 @@ def type_of(word: str) -> Resource:
     return TYPES[bare]
 
 
-def find(cluster: Cluster, reference: str) -> Object:
+def find(cluster: Cluster, reference: str, *, hosts: bool = False) -> Object:
     """Return the object that is meant: without a type, a checkpoint before a restore.
+
+    Args:
+        cluster: where it is.
+        reference: what the user calls it.
+        hosts: whether it may be a host, too.
 
     Raises:
         Stop: there is none.
     """
     word, slash, name = reference.rpartition("/")
     if slash:
-        return cluster.get(type_of(word), name)
+        resource = type_of(word)
+        if resource is HOSTS and not hosts:
+            raise error(f"{reference} is no checkpoint or restore")
+        return cluster.get(resource, name)
     for resource in (CHECKPOINTS, RESTORES):
         if (found := cluster.find(resource, name)) is not None:
             return found
+    if hosts:
+        # Who may not see hosts has not asked for one.
+        with suppress(Stop):
+            return cluster.get(HOSTS, name)
     raise not_found(CHECKPOINTS, name)
 
 

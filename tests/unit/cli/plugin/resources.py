@@ -117,3 +117,39 @@ def working(reason: str, message: str = "at work", *more: dict[str, Any]) -> dic
             *more,
         ]
     }
+
+
+def host(name: str = "host-a", **status: Any) -> dict[str, Any]:
+    """Return a host whose agent has not reported, unless ``status`` says more."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "PodmanHost",
+        "metadata": {"name": name, "uid": "4ec28f04", "creationTimestamp": BEGAN},
+        **({"status": status} if status else {}),
+    }
+
+
+def reported(status: str = "True", reason: str = "HostReady", **more: Any) -> dict[str, Any]:
+    """Return what a host's agent reports."""
+    return {
+        "conditions": [condition("Ready", status, reason, "said of the host")],
+        "agentVersion": "0.1.0",
+        "podmanVersion": "5.4.2",
+        "criuVersion": "4.2.1",
+        "runtime": {"name": "runc", "version": "1.1.15"},
+        "kernelVersion": "6.12.48",
+        "operatingSystem": "Debian GNU/Linux 13 (trixie)",
+        "architecture": "amd64",
+        "storageDriver": "overlay",
+        "capabilities": {"preCopy": False, "tcpClose": True, "criuConfigFile": "/etc/criu/a.conf"},
+        "stores": [
+            {
+                "name": "default",
+                "path": "/srv/archives",
+                "capacityBytes": 2**38,
+                "availableBytes": 2**37,
+            }
+        ],
+        "containers": {"running": 12},
+        **more,
+    }

@@ -26,6 +26,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     def listed(_: Cluster, resource: Resource) -> list[dict[str, Any]]:
         if resource.short == "cckpt":
             return [resources.checkpoint("saved-1", **resources.ready())]
+        if resource.short == "phost":
+            return [resources.host("host-c", **resources.reported())]
         return [resources.restore("saved-again")]
 
     monkeypatch.setattr(Cluster, "list", listed)
@@ -38,10 +40,11 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> None:
         (("create", "--leave"), ["--leave-running"], ":4"),
         (("create", "web", "--compression", ""), ["zstd", "gzip", "none"], ":4"),
         (("create", "web", "--compression=z"), ["zstd"], ":4"),
-        (("create", "web", "--node", "host-"), ["host-a", "host-b"], ":4"),
+        (("create", "web", "--node", "host-"), ["host-a", "host-b", "host-c"], ":4"),
         (("list", "c"), ["checkpoints"], ":4"),
         (("list", "-o", "w"), ["wide"], ":4"),
-        (("describe", ""), ["saved-1", "saved-again"], ":4"),
+        (("describe", ""), ["saved-1", "saved-again", "host-c"], ":4"),
+        (("describe", "host/"), ["host/host-c"], ":4"),
         (("describe", "saved-1", "saved-a"), ["saved-again"], ":4"),
         (("describe", "restore/"), ["restore/saved-again"], ":4"),
         (("describe", "pod/"), [], ":4"),
