@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.e2e.explained import require_failed
 from tests.e2e.faults import (
     kill_at_each,
     require_nothing_left,
@@ -241,6 +242,47 @@ def test_cgroups_that_a_container_made_for_itself_come_back(
 
     container.require_counting_on(since=1)
     assert own_groups(container) == ["/inner/leaf", "/other"]
+
+
+RESTORABLE: Final = """\
+folder=/etc/systemd/system.conf.d
+mkdir -p $folder
+printf '%s\\n' '[Manager]' DefaultMemoryAccounting=no DefaultMemoryPressureWatch=off >$folder/x.conf
+exec /usr/lib/systemd/systemd
+"""
+"""Starts a systemd that does without what CRIU cannot restore."""
+
+
+def test_systemd_in_a_container_is_restored_or_refused(machine: VirtualHost, work: Bench) -> None:
+    """By default it watches files of its cgroups; the remedy tells how it can do without."""
+    systemd = partial(work.run, machine, image="systemd")
+    plain = systemd(options=("--systemd=always",), suffix="plain")
+    wait_until(lambda: "/system.slice/count.service" in own_groups(plain), "its service")
+    require_failed(
+        work.checkpoint(plain, "refused"),
+        "CgroupWatch",
+        evidence="init.scope/memory.events",
+        remedy="--env=MEMORY_PRESSURE_WATCH=/dev/null",
+    )
+    assert plain.state == "running"
+    plain.remove()
+
+    options = ("--systemd=always", "--env=MEMORY_PRESSURE_WATCH=/dev/null")
+    container = systemd("sh", "-c", RESTORABLE, options=options)
+    wait_until(lambda: "/system.slice/count.service" in own_groups(container), "its service")
+    saved = work.checkpoint(container, leaveRunning=True, archive={})
+    saved.wait_ready()
+    groups = own_groups(container)
+    container.remove()
+
+    active = ["systemctl", "is-active", "count", "systemd-journald"]
+    work.restore(machine, saved, verify={"exec": {"command": active}}).wait_ready()
+
+    container.require_counting_on(since=1)
+    assert own_groups(container) == groups
+    # It sees services end, and starts them.
+    container.exec("systemctl", "restart", "count")
+    wait_until(lambda: 0 in container.counts()[1:], "the service to count anew")
 
 
 def test_the_ghost_limit_is_set_where_this_crun_reads_it(machine: VirtualHost, work: Bench) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import io
 import json
+import re
 import shutil
 import tarfile
 import tempfile
@@ -83,6 +84,24 @@ mkfifo /tmp/session.in
 # Opened for reading and writing, so that it never ends.
 psql --no-psqlrc --tuples-only --no-align <>/tmp/session.in >>/tmp/session.out 2>&1 &
 while kill -0 "$server" 2>/dev/null; do wait "$server"; done
+"""
+
+
+UNITS: Final = "usr/lib/systemd/system"
+SYSTEMD_PROGRAMS: Final = ("systemd", "systemd-executor", "systemd-journald", "systemd-shutdown")
+SYSTEMD_UNITS: Final = (
+    *("basic.target", "sysinit.target", "sockets.target", "shutdown.target", "umount.target"),
+    *("final.target", "exit.target", "systemd-exit.service", "poweroff.target"),
+    *("systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket"),
+)
+COUNT_TARGET: Final = """\
+[Unit]
+Requires=sysinit.target count.service systemd-journald.service
+After=count.service systemd-journald.service
+"""
+COUNT_SERVICE: Final = """\
+[Service]
+ExecStart=/bin/sh -c 'n=0; while :; do echo $$n >>/counts; n=$$((n + 1)); sleep 0.1; done'
 """
 
 
@@ -225,6 +244,28 @@ def _python(root: Path) -> None:
     debian.clean(root)
 
 
+def _systemd(root: Path) -> None:
+    """Busybox, and Debian's systemd with its journal: a whole Debian takes a guest long to load."""
+    _busybox(root)
+    with tempfile.TemporaryDirectory(dir=root.parent) as scratch:
+        debian_root = Path(scratch) / "root"
+        debian.debian(debian_root)
+        debian.install(debian_root, "systemd")
+        programs = [f"usr/lib/systemd/{name}" for name in SYSTEMD_PROGRAMS]
+        programs += ["usr/bin/systemctl", "usr/bin/journalctl"]
+        shown = run("chroot", debian_root, "ldd", *(f"/{program}" for program in programs)).stdout
+        # In Debian, /lib is a link to /usr/lib.
+        libraries = {f"usr/{path}" for path in re.findall(r"/(lib\S*/\S+) \(0x", shown)}
+        for folder in ("lib", "lib64"):
+            (root / folder).symlink_to(f"usr/{folder}")
+        for name in (*programs, *sorted(libraries)):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(debian_root / name, root / name)
+        for name in SYSTEMD_UNITS:
+            (root / UNITS).mkdir(exist_ok=True)
+            shutil.copy(debian_root / UNITS / name, root / UNITS)
+
+
 def _pack(layers: list[Path], *, tag: str, config: Mapping[str, Any], archive: Path) -> None:
     """Write folders as the layers of an image, lowest first, in the format of ``podman save``."""
     tars = [folder.with_name(f"{folder.name}.tar") for folder in layers]
@@ -270,6 +311,15 @@ RECIPES: Final[Mapping[str, _Recipe]] = {
     "python": _Recipe(_python, {}, {"Env": _ENV, "Cmd": ["python3"]}),
     "programs": _Recipe(_programs, _BUSYBOX_FILES, {"Env": _ENV, "Cmd": ["sh"]}),
     "trees": _Recipe(_trees, _BUSYBOX_FILES, {"Env": _ENV, "Cmd": ["sh"]}, _trees_changed),
+    "systemd": _Recipe(
+        _systemd,
+        {
+            **_BUSYBOX_FILES,
+            f"{UNITS}/default.target": COUNT_TARGET,
+            f"{UNITS}/count.service": COUNT_SERVICE,
+        },
+        {"Env": _ENV, "Cmd": ["/usr/lib/systemd/systemd"], "StopSignal": "SIGRTMIN+3"},
+    ),
     "postgres": _Recipe(
         _postgres,
         {

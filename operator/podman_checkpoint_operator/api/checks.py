@@ -29,6 +29,9 @@ class CheckName(StrEnum):
     UNIX_SOCKETS = "UnixSockets"
     """Connections over UNIX sockets with one end outside the container, or in a session. CRIU must
     save both ends. A session that is connected is given three seconds to end by itself."""
+    CGROUP_WATCHES = "CgroupWatches"
+    """Watches on files of control groups, as systemd in a container has them by default. CRIU
+    cannot set them up again: the restore would fail, or systemd never sleep again."""
     INIT = "Init"
     """The init program of `--init` is a symbolic link on this host (Debian's catatonit, unless
     `init_path` names its target); the container would be saved and could not be restored."""

@@ -124,6 +124,8 @@ class Cause(StrEnum):
     """A process uses multipath TCP, which CRIU cannot save."""
     INOTIFY = "Inotify"
     """CRIU cannot tell which file a process watches by inotify."""
+    CGROUP_WATCH = "CgroupWatch"
+    """A process (mostly systemd) watches files of control groups, which CRIU does not restore."""
     GPU = "GPU"
     """The container uses a GPU, and CRIU's plugin for it is missing."""
     # How the container was made

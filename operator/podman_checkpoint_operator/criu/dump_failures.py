@@ -108,10 +108,9 @@ _CONNECTIONS_AND_FILES: Final = (
         cause=Cause.INOTIFY,
         pattern=r"fsnotify: .*(?:Can't dump that handle|Can't find suitable path for handle"
         r"|Unable to lookup a mount by dev)",
-        remedy="CRIU cannot tell which file an inotify watch is on. Add the line `force-irmap` "
-        "and a line `irmap-scan-path DIRECTORY` for the watched folder to {default_config} on the "
-        "host; watches on a tmpfs cannot be saved, so switch off file watching in the application "
-        "there.",
+        remedy="CRIU cannot tell which file an inotify watch is on. Add a line `irmap-scan-path "
+        "DIRECTORY`, with a folder that the watched one is in (/usr/share/dbus-1 for D-Bus), to "
+        "{default_config} on the host, or switch off file watching in the application.",
     ),
 )
 

@@ -10,6 +10,13 @@ from typing import Final
 from ..api.reasons import Cause
 from .entry import Entry
 
+WITHOUT_CGROUP_WATCHES: Final = (
+    "Create the container anew without such watches; with systemd in it, by podman run"
+    " --env=MEMORY_PRESSURE_WATCH=/dev/null and by the lines DefaultMemoryAccounting=no and"
+    " DefaultMemoryPressureWatch=off under [Manager] in a file of its /etc/systemd/system.conf.d"
+)
+"""systemd has none where it neither accounts for memory nor waits for the pressure on it."""
+
 _CONNECTIONS_AND_FILES: Final = (
     Entry(  # sk-inet.c
         name="tcp-in-image",
@@ -77,6 +84,13 @@ _CONNECTIONS_AND_FILES: Final = (
 )
 
 _TARGET: Final = (
+    Entry(  # fsnotify.c
+        name="cgroup-watch",
+        cause=Cause.CGROUP_WATCH,
+        pattern=r"fsnotify: Unable to open (?P<path>/sys/fs/cgroup/\S+): No such file",
+        remedy=f"A process watched {{path}}, which is not there yet when CRIU sets up the watch. "
+        f"This checkpoint cannot be restored. {WITHOUT_CGROUP_WATCHES}.",
+    ),
     Entry(  # cr-restore.c
         name="pid-in-use",
         cause=Cause.PID_IN_USE,

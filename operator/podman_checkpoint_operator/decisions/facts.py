@@ -200,6 +200,8 @@ class Processes:
     """UNIX connections to processes outside the container, by the name of the socket."""
     session_connections: tuple[str, ...] = ()
     """UNIX connections to processes that were started into the container from outside."""
+    cgroup_watches: tuple[str, ...] = ()
+    """Files of control groups that are watched, in ways that CRIU does not restore."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Final
 
 from ..decisions.facts import OpenFile, Processes
 from . import proc as reading
+from .cgroup_watches import cgroup_watches
 from .half_connections import half_connections
 
 _DELETED: Final = " (deleted)"
@@ -63,6 +64,7 @@ def look_at(*, proc: Path, cgroup: Path, init: int = 0) -> Processes:
         file_locks=tuple(locks.values()),
         outside_connections=outside,
         session_connections=session,
+        cgroup_watches=cgroup_watches(proc, cgroup, own),
     )
 
 

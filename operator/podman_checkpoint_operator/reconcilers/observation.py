@@ -11,6 +11,7 @@ from typing import Final
 from ..api.checkpoint import CheckpointSpec
 from ..decisions import checkpoint_preflight as preflight
 from ..decisions import cold_start, pod_preflight
+from ..decisions.cgroup_preflight import cgroup_check
 from ..decisions.facts import Container, Host, Mount, Pod, Processes, Space
 from ..decisions.option_preflight import pre_copy_checks
 from ..decisions.preflight import Check
@@ -96,6 +97,7 @@ def observe(
         connections=len(processes.established_tcp),
         leave_running=wanted.leave_running,
     )
+    checks.append(cgroup_check(processes.cgroup_watches))
     checks.append(preflight.criu_check(host, processes))
     checks += preflight.space_checks(
         _spaces(container, spec, host, machine, processes, contents=contents, archives=archives)
