@@ -324,9 +324,11 @@ def test_both_kinds_are_found_by_category(create: Create, category: str) -> None
 @pytest.mark.parametrize(
     ("role", "may", "may_not"),
     [
-        ("viewer", "get cckpt, list crst", "create cckpt, create crst, delete crst"),
-        ("editor", "create cckpt, delete cckpt, get crst", "create crst, patch crst"),
-        ("restorer", "create crst, delete crst, get cckpt", "create cckpt, delete cckpt"),
+        ("viewer", "get cckpt, list crst, get phost", "create cckpt, create crst, patch phost"),
+        ("host-viewer", "list phost", "get cckpt, get crst, patch phost"),
+        ("editor", "create cckpt, delete cckpt, get crst", "create crst, patch crst, patch phost"),
+        ("restorer", "create crst, get cckpt, get phost", "create cckpt, patch phost"),
+        ("admin", "create crst, delete cckpt, patch phost", "get secrets, create clusterroles"),
     ],
 )
 def test_roles_of_people(role: str, may: str, may_not: str) -> None:

@@ -29,7 +29,8 @@ _ETCD_ADDRESS: Final = f"127.{paths.SUBNET.removeprefix('10.')}.1"
 
 _ETCD: Final = Daemon("etcd")
 API_SERVER: Final = Daemon("kube-apiserver")
-_PKI: Final = paths.STATE / "pki"
+PKI: Final = paths.STATE / "pki"
+"""Its keys and certificates."""
 _PATIENCE: Final = 60
 """Seconds until a program counts as hung; both take about three."""
 
@@ -46,10 +47,10 @@ def up() -> None:
     """
     programs = tools.find()
     network.ensure_bridge()
-    if not _PKI.exists():
+    if not PKI.exists():
         # Whatever still runs belongs to a lab whose folder was deleted under it.
         down()
-    authority = pki.ensure(_PKI, address=paths.GATEWAY)
+    authority = pki.ensure(PKI, address=paths.GATEWAY)
     _start_etcd(programs)
     _start_api_server(programs, authority)
     _write_kubeconfig(authority)
@@ -62,7 +63,7 @@ def down() -> None:
     for daemon in (API_SERVER, _ETCD):
         daemon.stop()
     paths.KUBECONFIG.unlink(missing_ok=True)
-    for folder in (_PKI, paths.STATE / "etcd", DISCOVERY_CACHE):
+    for folder in (PKI, paths.STATE / "etcd", DISCOVERY_CACHE):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -98,7 +99,7 @@ def _start_api_server(programs: tools.Tools, keys: pki.Pki) -> None:
             f"--bind-address={paths.GATEWAY}",
             f"--advertise-address={paths.GATEWAY}",
             f"--secure-port={PORT}",
-            f"--cert-dir={_PKI}",
+            f"--cert-dir={PKI}",
             f"--tls-cert-file={keys.server.certificate}",
             f"--tls-private-key-file={keys.server.key}",
             f"--client-ca-file={keys.authority.certificate}",
@@ -125,23 +126,28 @@ def _wait_until_ready() -> None:
 
 
 def _write_kubeconfig(keys: pki.Pki) -> None:
-    config = kubeconfig(
-        user={
-            "client-certificate-data": _base64(keys.admin.certificate),
-            "client-key-data": _base64(keys.admin.key),
-        }
-    )
+    config = certificate_kubeconfig(keys.admin)
     partial = paths.KUBECONFIG.with_suffix(".new")
     partial.touch(mode=0o600)
     partial.write_text(config)
     partial.rename(paths.KUBECONFIG)
 
 
+def certificate_kubeconfig(pair: pki.KeyPair) -> str:
+    """A kubeconfig file's text, for whoever has this client certificate; complete in itself."""
+    return kubeconfig(
+        user={
+            "client-certificate-data": _base64(pair.certificate),
+            "client-key-data": _base64(pair.key),
+        }
+    )
+
+
 def kubeconfig(*, user: Mapping[str, str]) -> str:
     """A kubeconfig file's text, for whoever has these credentials; complete in itself."""
     cluster = {
         "server": SERVER,
-        "certificate-authority-data": _base64(_PKI / "authority.crt"),
+        "certificate-authority-data": _base64(PKI / "authority.crt"),
     }
     config = {
         "apiVersion": "v1",

@@ -4,20 +4,23 @@ Each agent has a service account of its own, with a token bound to its host's No
 has the one that the project's manifests make for it.
 
 The binding puts the node's name into the token's claims, where admission policies can compare it
-with what an agent writes, and makes the token worthless once the Node object is gone.
+with what an agent writes, and makes the token worthless once the Node object is gone. Agents of
+hosts that are no nodes have client certificates instead.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from .controlplane import kubeconfig
+from . import controlplane, pki
 from .kubectl import apply, kubectl
 
 NAMESPACE: Final = "podman-checkpoint-system"
 AGENT_ROLE: Final = "podman-checkpoint-agent"
 """What an agent may do, everywhere and in the system's namespace; with the project's manifests."""
 CONTROLLER: Final = "podman-checkpoint-controller"
+CERTIFICATES: Final = "podman-checkpoint:agents"
+"""The group of agents that have client certificates."""
 
 
 def agent_kubeconfig(host: str) -> str:
@@ -34,19 +37,29 @@ def agent_kubeconfig(host: str) -> str:
         },
         *(_binding(kind, host, account) for kind in ("ClusterRole", "Role")),
     )
-    return _token(account, "--bound-object-kind=Node", f"--bound-object-name={host}")
+    return token_kubeconfig(account, "--bound-object-kind=Node", f"--bound-object-name={host}")
+
+
+def certificate_kubeconfig(host: str) -> str:
+    """Return a kubeconfig with a client certificate for the agent of a host outside the cluster.
+
+    It has no rights until :data:`CERTIFICATES` has some.
+    """
+    pair = pki.agent(controlplane.PKI, host)
+    return controlplane.certificate_kubeconfig(pair)
 
 
 def controller_kubeconfig() -> str:
     """Return a kubeconfig with a fresh token for the controller; it holds for 24 hours."""
-    return _token(CONTROLLER)
+    return token_kubeconfig(CONTROLLER)
 
 
-def _token(account: str, *bound: str) -> str:
+def token_kubeconfig(account: str, *bound: str) -> str:
+    """Return a kubeconfig with a fresh token of a service account, bound to an object or not."""
     token = kubectl(
         *("create", "token", account, "--namespace", NAMESPACE, "--duration=24h"), *bound
     )
-    return kubeconfig(user={"token": token.stdout.strip()})
+    return controlplane.kubeconfig(user={"token": token.stdout.strip()})
 
 
 def _binding(kind: str, host: str, account: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from .shell import run
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
+    from pathlib import Path
 
 DISCOVERY_CACHE: Final = paths.STATE / "kubectl"
 """Within the lab: one in the home folder would tell the next lab of types that it lacks."""
@@ -30,6 +31,14 @@ def kubectl(
         CommandFailed: if ``check`` and kubectl fails; the message holds what it said.
     """
     return run(*argv(*args), env=environment(), stdin=stdin, check=check, timeout=timeout)
+
+
+def kubectl_as(
+    kubeconfig: Path, *args: str, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run kubectl with the credentials of a kubeconfig file; it may fail."""
+    own = {**environment(), "KUBECONFIG": str(kubeconfig)}
+    return run(*argv(*args), env=own, stdin=stdin, check=False, timeout=120)
 
 
 def apply(*objects: Mapping[str, Any]) -> None:

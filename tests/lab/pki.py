@@ -1,7 +1,7 @@
 """Keys and certificates of the control plane, made with the ``openssl`` command.
 
 One authority signs the API server's certificate and the administrator's, whose group
-(``system:masters``) may do everything. Agents have tokens instead, see :mod:`.credentials`.
+(``system:masters``) may do everything. Most agents have tokens instead, see :mod:`.credentials`.
 """
 
 from __future__ import annotations
@@ -57,6 +57,16 @@ def ensure(folder: Path, *, address: str) -> Pki:
             issuer=authority,
         ),
         tokens=_issue(folder, "tokens", "/CN=service-accounts", _LEAF),
+    )
+
+
+def agent(folder: Path, host: str) -> KeyPair:
+    """Make the client certificate of a host's agent, signed by the authority in ``folder``."""
+    authority = KeyPair(key=folder / "authority.key", certificate=folder / "authority.crt")
+    return _issue(
+        *(folder, f"agent-{host}", f"/O=podman-checkpoint:agents/CN=podman-checkpoint:host:{host}"),
+        (*_LEAF, "extendedKeyUsage=clientAuth"),
+        issuer=authority,
     )
 
 

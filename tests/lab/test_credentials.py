@@ -6,14 +6,13 @@ Which permissions an agent needs is tested by its working; here is what it must 
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from . import credentials
-from .kubectl import argv as kubectl_argv
-from .kubectl import environment, kubectl
-from .shell import run
+from .kubectl import kubectl, kubectl_as
 
 if TYPE_CHECKING:
     import subprocess
@@ -31,11 +30,7 @@ def as_agent(tmp_path_factory: pytest.TempPathFactory) -> AsAgent:
     file = tmp_path_factory.mktemp("agent") / "kubeconfig"
     file.write_text(credentials.agent_kubeconfig("host-a"))
 
-    def call(*args: str) -> subprocess.CompletedProcess[str]:
-        own = {**environment(), "KUBECONFIG": str(file)}
-        return run(*kubectl_argv(*args), env=own, check=False)
-
-    return call
+    return partial(kubectl_as, file)
 
 
 def test_the_token_names_account_and_node(as_agent: AsAgent) -> None:
@@ -78,11 +73,7 @@ def test_without_credentials_there_is_no_access(tmp_path: Path) -> None:
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(config))
 
-    done = run(
-        *kubectl_argv("get", "containercheckpoints.podman-checkpoint.dev", "--token=wrong"),
-        env={**environment(), "KUBECONFIG": str(file)},
-        check=False,
-    )
+    done = kubectl_as(file, "get", "containercheckpoints.podman-checkpoint.dev", "--token=wrong")
 
     assert done.returncode == 1
     assert "Unauthorized" in done.stderr or "logged in" in done.stderr

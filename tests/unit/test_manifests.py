@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from podman_checkpoint_operator.api.names import CHECKPOINTS, GROUP, HOSTS, RESTORES
+from podman_checkpoint_operator.api.names import (
+    ANNOTATION_PREFIX,
+    CHECKPOINTS,
+    FINALIZER,
+    GROUP,
+    HOSTS,
+    RESTORES,
+    SYSTEM_NAMESPACE,
+)
 from tests.lab.paths import CHECKOUT
 
 if TYPE_CHECKING:
@@ -93,15 +101,29 @@ def test_the_controller_can_mark_and_nothing_else() -> None:
     ("name", "joins", "rules"),
     [
         ("viewer", "view", [([*BOTH, HOSTS.plural], READ)]),
-        ("editor", "edit", [(BOTH, READ), ([CHECKPOINTS.plural], WRITE)]),
-        ("restorer", "admin", [(BOTH, READ), ([RESTORES.plural], WRITE)]),
+        ("host-viewer", "", [([HOSTS.plural], READ)]),
+        ("editor", "edit", [([*BOTH, HOSTS.plural], READ), ([CHECKPOINTS.plural], WRITE)]),
+        ("restorer", "admin", [([*BOTH, HOSTS.plural], READ), ([RESTORES.plural], WRITE)]),
+        ("admin", "admin", [([*BOTH, HOSTS.plural], [*READ, *WRITE])]),
     ],
 )
 def test_roles_of_people(name: str, joins: str, rules: list[tuple[list[str], list[str]]]) -> None:
     role = roles()[name]
 
     assert allowed(role) == expected(*rules)
-    assert role["metadata"]["labels"] == {f"rbac.authorization.k8s.io/aggregate-to-{joins}": "true"}
+    label = {f"rbac.authorization.k8s.io/aggregate-to-{joins}": "true"} if joins else {}
+    assert role["metadata"].get("labels", {}) == label
+
+
+def test_the_policies_name_what_the_agent_uses() -> None:
+    """What they let through is tried on a real API server, with these names."""
+    policy, binding, *_ = yaml.safe_load_all((BASE / "admission-policies.yaml").read_text())
+
+    expressions = "\n".join(each["expression"] for each in policy["spec"]["validations"])
+    for name in (FINALIZER, f"{ANNOTATION_PREFIX}/", SYSTEM_NAMESPACE):
+        assert f"'{name}'" in expressions
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
 
 
 @pytest.mark.parametrize("folder", [BASE, CHECKOUT / "crds"], ids=lambda path: path.name)

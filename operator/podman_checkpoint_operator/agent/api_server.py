@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -22,9 +21,14 @@ _PLURALS: Final = {each.kind: each.plural for each in (CHECKPOINTS, RESTORES)}
 
 
 class ApiServer:
-    """Statuses, events and checkpoints, with the credentials the client library was set up with."""
+    """Statuses, events and checkpoints, with the credentials the client library was set up with.
 
-    def __init__(self) -> None:
+    Args:
+        node_name: the host's name, which events come from.
+    """
+
+    def __init__(self, node_name: str) -> None:
+        self._node_name = node_name
         self._objects = client.CustomObjectsApi()
 
     def status(self, resource: Resource, status: Mapping[str, Any]) -> None:
@@ -72,7 +76,7 @@ class ApiServer:
             "action": str(reason),
             "note": message[:_MAX_MESSAGE],
             "reportingController": REPORTING_COMPONENT,
-            "reportingInstance": socket.gethostname(),
+            "reportingInstance": self._node_name,
         }
         try:
             with refused("events"):

@@ -137,7 +137,7 @@ async def _run(settings: Settings) -> None:
     journal = DirectoryJournal(settings.state_dir / "operations")
     if settings.archive_dir == DEFAULT_ARCHIVE_DIR:
         below(settings.host_root, DEFAULT_ARCHIVE_DIR).mkdir(0o700, parents=True, exist_ok=True)
-    api_server = ApiServer()
+    api_server = ApiServer(settings.node_name)
     policies = RestartPolicies(
         podman, RestartNotes(settings.state_dir / "restart-policies"), machine.is_dumped
     )

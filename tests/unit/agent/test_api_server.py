@@ -34,7 +34,7 @@ def use(configuration: client.Configuration | None) -> None:
 
 
 def test_a_status_is_merged_for_this_very_resource(api: KubernetesApi) -> None:
-    ApiServer().status(OF, {"observedGeneration": 1})
+    ApiServer("host-a").status(OF, {"observedGeneration": 1})
     (request,) = api.asked("PATCH")
     assert request.path == STATUS_PATH
     assert request.content_type == "application/merge-patch+json"
@@ -60,7 +60,7 @@ def test_refusals_of_a_status(
 ) -> None:
     api.refusals["PATCH"] = status
     with pytest.raises(StatusUnwritable) as caught:
-        ApiServer().status(OF, {})
+        ApiServer("host-a").status(OF, {})
     assert isinstance(caught.value, error)
     assert isinstance(caught.value, ResourceGone) == (error is ResourceGone)
 
@@ -68,13 +68,13 @@ def test_refusals_of_a_status(
 def test_a_server_out_of_reach(api: KubernetesApi) -> None:
     use(client.Configuration(host="http://127.0.0.1:1"))
     with pytest.raises(StatusUnwritable):
-        ApiServer().status(OF, {})
+        ApiServer("host-a").status(OF, {})
     with pytest.raises(StatusUnwritable):
-        ApiServer().checkpoint("default", "cp")
+        ApiServer("host-a").checkpoint("default", "cp")
 
 
 def test_an_event_names_the_resource_and_the_agent(api: KubernetesApi) -> None:
-    ApiServer().event(OF, "Warning", "NoSpace", "x" * 5000)
+    ApiServer("host-a").event(OF, "Warning", "NoSpace", "x" * 5000)
     (request,) = api.asked("POST", "/namespaces/default/events")
     assert request.body["reason"] == "NoSpace"
     assert request.body["type"] == "Warning"
@@ -87,18 +87,18 @@ def test_an_event_that_is_refused_is_only_logged(
 ) -> None:
     api.refusals["POST"] = 403
     with caplog.at_level(logging.WARNING):
-        ApiServer().event(OF, "Normal", "Checkpointed", "done")
+        ApiServer("host-a").event(OF, "Normal", "Checkpointed", "done")
     assert "event not posted" in caplog.text
 
 
 def test_a_checkpoint_is_found_or_is_not(api: KubernetesApi) -> None:
-    found = ApiServer().checkpoint("default", "cp")
+    found = ApiServer("host-a").checkpoint("default", "cp")
     assert found is not None
     assert found["metadata"]["uid"] == "uid-cp"
-    assert ApiServer().checkpoint("default", "other") is None
+    assert ApiServer("host-a").checkpoint("default", "other") is None
 
 
 def test_a_successor_of_the_same_name_is_another_resource(api: KubernetesApi) -> None:
-    assert ApiServer().exists("ContainerCheckpoint", "default", "cp", "uid-cp")
-    assert not ApiServer().exists("ContainerCheckpoint", "default", "cp", "uid-older")
-    assert not ApiServer().exists("ContainerCheckpoint", "default", "gone", "uid-cp")
+    assert ApiServer("host-a").exists("ContainerCheckpoint", "default", "cp", "uid-cp")
+    assert not ApiServer("host-a").exists("ContainerCheckpoint", "default", "cp", "uid-older")
+    assert not ApiServer("host-a").exists("ContainerCheckpoint", "default", "gone", "uid-cp")

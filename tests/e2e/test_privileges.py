@@ -1,0 +1,324 @@
+"""What the API server lets an agent do, tried by hand with real credentials.
+
+The agents here are of two hosts that nobody has, ``<prefix>-a`` and ``<prefix>-b``, and RBAC lets
+them do anything with what an agent has to do with: it is the admission policies that refuse.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from podman_checkpoint_operator.api.names import (
+    ANNOTATION_PREFIX,
+    API_VERSION,
+    CHECKPOINTS,
+    FINALIZER,
+    GROUP,
+    HOSTS,
+    RESTORES,
+)
+from tests import specs
+from tests.lab import credentials
+from tests.lab.credentials import NAMESPACE
+from tests.lab.kubectl import apply, kubectl, kubectl_as
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.lab
+
+LEASE: Final = "coordination.k8s.io/v1"
+LOGINS: Final = ("token", "pod", "certificate")
+"""How an agent can prove which host it is on."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Two hosts without agents, ``a`` and ``b``; kubeconfigs of agents; what is on each host."""
+
+    a: str
+    b: str
+    folder: Path
+
+    def as_(self, who: str, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run kubectl with the credentials of ``who``."""
+        return kubectl_as(self.folder / who, *args, **options)
+
+    def try_(self, who: str, what: dict[str, Any]) -> str:
+        """Return what the API server says to the creation of an object; empty if it is made."""
+        done = self.as_(who, "create", "--dry-run=server", "-f-", stdin=json.dumps(what))
+        return said(done)
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the refusal of a command, on one line; empty if there was none."""
+    assert bool(done.returncode) == bool(done.stderr), done
+    return " ".join(done.stderr.split())
+
+
+def resource(host: str, plural: str = CHECKPOINTS.plural, name: str = "") -> dict[str, Any]:
+    spec = specs.checkpoint() if plural == CHECKPOINTS.plural else specs.restore()
+    kind = {each.plural: each.kind for each in (CHECKPOINTS, RESTORES)}[plural]
+    return specs.manifest(kind, name or f"of-{host}", {**spec, "nodeName": host})
+
+
+def podman_host(name: str, **more: Any) -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": HOSTS.kind, "metadata": {"name": name}, **more}
+
+
+def lease(name: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": LEASE, "kind": "Lease", "metadata": metadata, "spec": {}}
+
+
+def event(instance: str, kind: str, name: str, version: str = API_VERSION) -> dict[str, Any]:
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"try-{secrets.token_hex(4)}", "namespace": "default"},
+        "eventTime": "2026-01-02T03:04:05.000000Z",
+        "regarding": {"apiVersion": version, "kind": kind, "namespace": "default", "name": name},
+        "type": "Normal",
+        "reason": "Tried",
+        "action": "Tried",
+        "reportingController": f"{GROUP}/node-agent",
+        "reportingInstance": instance,
+    }
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, lab: None) -> Iterator[Fleet]:
+    prefix = f"e2e-{secrets.token_hex(3)}"
+    folder = tmp_path_factory.mktemp("privileges")
+    a, b = f"{prefix}-a", f"{prefix}-b"
+    everything = {
+        (GROUP, "*"),
+        ("coordination.k8s.io", "leases"),
+        ("", "events"),
+        ("events.k8s.io", "events"),
+    }
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": prefix}}
+    account = {"kind": "ServiceAccount", "name": prefix, "namespace": NAMESPACE}
+    made: list[dict[str, Any]] = [
+        {
+            **role,
+            "kind": "ClusterRole",
+            "rules": [
+                {"apiGroups": [group], "resources": [resource], "verbs": ["*"]}
+                for group, resource in everything
+            ],
+        },
+        {
+            **role,
+            "kind": "ClusterRoleBinding",
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": prefix,
+            },
+            "subjects": [
+                account,
+                {"kind": "Group", "name": credentials.CERTIFICATES},
+                {**account, "name": credentials.CONTROLLER},
+            ],
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": prefix, "namespace": NAMESPACE},
+        },
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": a}},
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": prefix, "namespace": NAMESPACE},
+            "spec": {
+                "serviceAccountName": prefix,
+                "nodeName": a,
+                "containers": [{"name": "agent", "image": "agent"}],
+            },
+        },
+        *(resource(host, plural) for host in (a, b) for plural in _PLURALS),
+        *(podman_host(host) for host in (a, b)),
+        *(lease(host) for host in (a, b)),
+    ]
+    apply(*made)
+    bound = ("--bound-object-kind", "--bound-object-name")
+    logins = {
+        "token": credentials.token_kubeconfig(prefix, f"{bound[0]}=Node", f"{bound[1]}={a}"),
+        "pod": credentials.token_kubeconfig(prefix, f"{bound[0]}=Pod", f"{bound[1]}={prefix}"),
+        "certificate": credentials.certificate_kubeconfig(a),
+        "unbound": credentials.token_kubeconfig(prefix),
+        "controller": credentials.controller_kubeconfig(),
+    }
+    for name, text in logins.items():
+        (folder / name).write_text(text)
+    yield Fleet(a, b, folder)
+    items = {"apiVersion": "v1", "kind": "List", "items": made}
+    kubectl("delete", "--ignore-not-found", "--force", "-f-", stdin=json.dumps(items))
+
+
+_PLURALS: Final = (CHECKPOINTS.plural, RESTORES.plural)
+
+
+@pytest.mark.parametrize("who", LOGINS)
+def test_an_agent_writes_what_is_of_its_own_host(fleet: Fleet, who: str) -> None:
+    a = fleet.a
+    made = [
+        *(resource(a, plural, f"try-{a}") for plural in _PLURALS),
+        event(a, CHECKPOINTS.kind, f"of-{a}"),
+        event(a, HOSTS.kind, a),
+    ]
+    assert [fleet.try_(who, each) for each in made] == [""] * len(made)
+
+    status = '--patch={"status": {"observedGeneration": 1}}'
+    own = {
+        "finalizers": [FINALIZER],
+        "annotations": {f"{ANNOTATION_PREFIX}/kopf-managed": "yes"},
+    }
+    for what in (*(f"{plural}/of-{a}" for plural in _PLURALS), f"{HOSTS.plural}/{a}"):
+        for patch in ((status, "--subresource=status"), (marks(**own),), (marks(finalizers=[]),)):
+            assert said(fleet.as_(who, "patch", what, "--type=merge", *patch)) == ""
+    renewed = '--patch={"spec": {"holderIdentity": "me"}}'
+    done = fleet.as_(who, "patch", f"lease/{a}", "-n", NAMESPACE, "--type=merge", renewed)
+    assert said(done) == ""
+    gone = fleet.as_(who, "delete", f"cckpt/of-{a}", "--dry-run=server")
+    assert said(gone) == ""
+
+
+def marks(**metadata: Any) -> str:
+    return f"--patch={json.dumps({'metadata': metadata})}"
+
+
+@pytest.mark.parametrize("who", LOGINS)
+def test_an_agent_writes_nothing_of_another_host(fleet: Fleet, who: str) -> None:
+    a, b = fleet.a, fleet.b
+    only = f"the agent of host {a} writes only what is of its own host, and "
+    refused = {
+        **{
+            fleet.try_(who, resource(b, plural, "try")): f"{kind} try is of {b} (spec.nodeName)"
+            for kind, plural in zip((CHECKPOINTS.kind, RESTORES.kind), _PLURALS, strict=True)
+        },
+        fleet.try_(who, podman_host(f"{b}2")): f"PodmanHost {b}2 is of {b}2 (its name)",
+        fleet.try_(who, lease(f"{b}2")): f"Lease {b}2 is of {b}2 (its name)",
+        fleet.try_(
+            who, event(b, CHECKPOINTS.kind, f"of-{b}")
+        ): f"this Event says that it comes from {b} (reportingInstance)",
+    }
+    status = '--patch={"status": {"observedGeneration": 1}}'
+    attempts = [
+        (("patch", what, "--type=merge", *patch), f"is of {b} (")
+        for what in (*(f"{plural}/of-{b}" for plural in _PLURALS), f"{HOSTS.plural}/{b}")
+        for patch in ((status, "--subresource=status"), (marks(finalizers=[FINALIZER]),))
+    ]
+    attempts += [
+        (("delete", f"{what}"), f"is of {b} (")
+        for what in (f"cckpt/of-{b}", f"crst/of-{b}", f"phost/{b}")
+    ]
+    attempts += [(("delete", "cckpt", "--all"), "is of "), (("delete", "phost", "--all"), "is of ")]
+    attempts += [(("delete", f"lease/{b}", "-n", NAMESPACE), f"Lease {b} is of {b} (its name)")]
+    for attempt, why in attempts:
+        refused[said(fleet.as_(who, *attempt, "--dry-run=server"))] = why
+
+    for message, why in refused.items():
+        assert only in message
+        assert why in message
+    assert len(refused) > 6
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"labels": {"a": "b"}},
+        {"annotations": {"a": "b"}},
+        {"finalizers": ["another.dev/one"]},
+        {"ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u"}]},
+    ],
+    ids=lambda metadata: next(iter(metadata)),
+)
+def test_an_agent_changes_nothing_but_its_marks(fleet: Fleet, metadata: dict[str, Any]) -> None:
+    change = marks(**metadata)
+    done = fleet.as_("token", "patch", f"cckpt/of-{fleet.a}", "--type=merge", change)
+
+    assert "changes nothing of the metadata of a ContainerCheckpoint but its own" in said(done)
+
+
+@pytest.mark.parametrize("change", ["other-", "other=new"])
+def test_an_agent_leaves_the_annotations_of_others(fleet: Fleet, change: str) -> None:
+    what = f"crst/of-{fleet.a}"
+    kubectl("annotate", what, "other=old", "--overwrite")
+
+    done = fleet.as_("token", "annotate", what, change, "--overwrite")
+
+    assert f"its own finalizer {FINALIZER} and annotations {ANNOTATION_PREFIX}/*" in said(done)
+
+
+def test_an_agent_posts_events_about_the_products_resources_only(fleet: Fleet) -> None:
+    a, b = fleet.a, fleet.b
+    for what in (event(a, HOSTS.kind, b), event(a, "Pod", "p", "v1")):
+        message = fleet.try_("token", what)
+        assert "posts events about resources of podman-checkpoint.dev only" in message
+        assert "no other PodmanHost than its own" in message
+    core = {**event(b, CHECKPOINTS.kind, "c"), "apiVersion": "v1"}
+    core["involvedObject"] = core.pop("regarding")
+    core["reportingComponent"] = core.pop("reportingController")
+    assert f"it comes from {b}" in fleet.try_("token", core)
+    assert fleet.try_("token", {**core, "reportingInstance": a}) == ""
+
+
+def test_a_lease_of_the_same_name_elsewhere_is_refused(fleet: Fleet) -> None:
+    elsewhere = lease(fleet.a)
+    elsewhere["metadata"]["namespace"] = "default"
+
+    message = fleet.try_("token", elsewhere)
+
+    assert "an agent's Lease is in the namespace podman-checkpoint-system" in message
+
+
+def test_an_unbound_token_is_refused_and_told_what_to_do(fleet: Fleet) -> None:
+    a = fleet.a
+    for what in (resource(a, name="try"), podman_host(f"{a}2"), event(a, HOSTS.kind, a)):
+        message = fleet.try_("unbound", what)
+        assert "this credential of an agent does not tell its host" in message
+        assert "--bound-object-kind=Node --bound-object-name=HOST" in message
+    status = ("--subresource=status", "--type=merge", '--patch={"status": {}}')
+    assert "does not tell its host" in said(fleet.as_("unbound", "patch", f"phost/{a}", *status))
+
+
+def test_the_controller_writes_conditions_only(fleet: Fleet) -> None:
+    what = f"crst/of-{fleet.a}"
+    moment = "2026-01-02T03:04:05Z"
+    condition = {"type": "Ready", "status": "Unknown", "reason": "HeartbeatLost", "message": ""}
+    marked = {"conditions": [{**condition, "lastTransitionTime": moment}], "observedGeneration": 1}
+
+    def tried(status: dict[str, Any]) -> str:
+        patch = f"--patch={json.dumps({'status': status})}"
+        subresource = ("--subresource=status", "--type=merge")
+        return said(fleet.as_("controller", "patch", what, *subresource, patch))
+
+    assert tried(marked) == ""
+    assert "conditions, and nothing else of the status" in tried({"startTime": moment})
+    assert "conditions, and nothing else of the status" in tried({**marked, "startTime": moment})
+    for attempt in (
+        ("annotate", what, "a=b"),
+        ("delete", what),
+        ("label", f"phost/{fleet.a}", "a=b"),
+    ):
+        message = said(fleet.as_("controller", *attempt))
+        assert "the controller writes conditions, and nothing but the status" in message
+    assert "nothing but the status" in fleet.try_("controller", resource(fleet.a, name="try"))
+
+
+def test_people_are_not_touched(fleet: Fleet) -> None:
+    what = f"crst/of-{fleet.b}"
+
+    kubectl("label", what, "a=b")
+    kubectl("annotate", what, "a=b")
+    kubectl("patch", what, "--subresource=status", "--type=merge", '--patch={"status": {}}')
