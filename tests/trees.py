@@ -282,7 +282,7 @@ def main(root: str) -> None:
         step.run(Path("/"))
     seen = {}
     for tree in job["trees"]:
-        described = look(Path(tree), sockets=False, holes=False, directory_times=True)
+        described = look(Path(tree), sockets=False, directory_times=True)
         seen[tree] = {name: _brief(each) for name, each in described.items()}
     json.dump(to_json(seen), sys.stdout)
 

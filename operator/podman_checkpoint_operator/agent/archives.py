@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,11 @@ from ..archive import members
 from ..archive.bind_mounts import up_to
 from ..archive.capture import capture_file, capture_tree
 from ..archive.laying import lay_members
-from ..archive.reader import Verified, bind_mounts_in, open_plain, verify
+from ..archive.reader import Verified, bind_mounts_in, open_plain, sparse_files_in, verify
 from ..archive.rootfs import RootfsDiff
 from ..archive.writer import ArchiveSources, write_archive
 from ..decisions.bind_mounts import SavedBind
-from ..decisions.facts import Endpoint
+from ..decisions.facts import Endpoint, SparseFile
 from ..decisions.failures import from_os_error
 from ..reconcilers.archive_port import Contents, Manifest, Stored
 from ..stores.directory import DirectoryStore
@@ -151,6 +151,11 @@ class CheckpointArchives:
             with open_plain(self._store.resolve(uri), digest) as plain:
                 lay_members(plain, wanted)
 
+    def sparse_files(self, uri: str) -> Sequence[SparseFile]:
+        """Return the files of an archive that had holes, as its head tells."""
+        with _explained():
+            return sparse_files_in(self._store.resolve(uri))
+
     def delete(self, uri: str) -> None:
         """Remove an archive, if it is there."""
         with _explained():
@@ -232,6 +237,7 @@ def _manifest(verified: Verified) -> Manifest:
         mount_sources=tuple(Path(mount.source) for mount in metadata.bind_mounts),
         bind_mounts=tuple(SavedBind(each.source, each.size_bytes) for each in verified.bind_mounts),
         podmans_bytes=verified.podmans_bytes,
+        hole_bytes=sum(length for file in verified.sparse_files for _, length in file.holes),
         pod=metadata.pod,
         shared_namespaces=metadata.shared_namespaces,
         architecture=metadata.architecture,

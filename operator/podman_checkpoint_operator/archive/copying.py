@@ -10,6 +10,8 @@ import fcntl
 import os
 from typing import Final
 
+from .extents import data_extents
+
 FICLONE: Final = 0x40049409
 _SMALL: Final = 16 * 1024
 _CHUNK: Final = 8 * 1024 * 1024
@@ -72,19 +74,8 @@ class ContentCopier:
         return True
 
     def _copy_extents(self, source: int, target: int, size: int) -> None:
-        offset = 0
-        while offset < size:
-            try:
-                start = os.lseek(source, offset, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno != errno.ENXIO:
-                    raise
-                break  # nothing but a hole up to the end
-            end = min(os.lseek(source, start, os.SEEK_HOLE), size)
-            if start >= end:
-                break
-            self._copy_range(source, target, start=start, end=end)
-            offset = end
+        for start, length in data_extents(source, size):
+            self._copy_range(source, target, start=start, end=start + length)
         os.ftruncate(target, size)
 
     def _copy_range(self, source: int, target: int, *, start: int, end: int) -> None:

@@ -245,7 +245,7 @@ class _Tree:
         self.paths: list[str] = []
         self._name = name
         self._note = note
-        self._walk: TarWalk | None = TarWalk(receive=self._count)
+        self._walk: TarWalk | None = TarWalk(receive=self._count, sparse=True)
 
     def _count(self, member: Member) -> None:
         if not member.name:

@@ -37,7 +37,18 @@ BIND_MOUNTS: Final = "bind-mounts"
 BIND_MOUNT: Final = BIND_MOUNTS + "/{}.tar"
 """The content of one source."""
 
-METADATA: Final = (ORIGIN, BIND_MOUNTS_INDEX, CONFIG, SPEC, NETWORK_STATUS, STATISTICS)
+SPARSE_FILES: Final = "sparse-files.json"
+"""Ours: where files in the root file system and in volumes have holes."""
+
+METADATA: Final = (
+    ORIGIN,
+    BIND_MOUNTS_INDEX,
+    SPARSE_FILES,
+    CONFIG,
+    SPEC,
+    NETWORK_STATUS,
+    STATISTICS,
+)
 """Small, and first in our archives, so that they can be read without the memory pages."""
 
 REQUIRED: Final = (CONFIG, SPEC, f"{CHECKPOINT}/inventory.img")

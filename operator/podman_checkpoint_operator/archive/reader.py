@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from ..api.common import Compression
 from ..api.reasons import Cause
+from ..decisions.facts import SparseFile
 from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import members
 from .bind_mounts import BindContent, read_index
 from .compression import CorruptStreamError, decompressor, detect
 from .metadata import ArchiveMetadata, parse_metadata
+from .sparse_files import read_list
 from .tarwalk import Member, TarWalk, corrupt, truncated
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Verified:
     """Named volumes whose content is in it."""
     bind_mounts: tuple[BindContent, ...]
     """Bind mounts whose content is in it."""
+    sparse_files: tuple[SparseFile, ...]
+    """Files in the root file system and in volumes that have holes."""
     podmans_bytes: int
     """How much of the tar inside is for Podman: without what only this operator knows."""
 
@@ -91,6 +95,15 @@ def bind_mounts_in(path: Path) -> tuple[BindContent, ...]:
         OperationFailed: It cannot be read or is no checkpoint archive.
     """
     return read_index(_head(path).get(members.BIND_MOUNTS_INDEX))
+
+
+def sparse_files_in(path: Path) -> tuple[SparseFile, ...]:
+    """Return the files that had holes, as an archive's head tells.
+
+    Raises:
+        OperationFailed: It cannot be read or is no checkpoint archive.
+    """
+    return read_list(_head(path).get(members.SPARSE_FILES))
 
 
 def _head(path: Path) -> dict[str, bytes]:
@@ -193,6 +206,7 @@ class PlainTar:
                 for name in self._walk.names
             ),
             bind_mounts=read_index(self._walk.kept.get(members.BIND_MOUNTS_INDEX)),
+            sparse_files=read_list(self._walk.kept.get(members.SPARSE_FILES)),
             podmans_bytes=self._podmans_bytes or self._plain_bytes,
         )
 

@@ -10,25 +10,29 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..api.reasons import Cause
 from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import xattrs
+from .extents import holes, stored_extents
+from .reading import Buffer, extent_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from .entries import Entry
+    from .extents import Extents
 
 BLOCK: Final = tarfile.BLOCKSIZE
 END: Final = bytes(2 * BLOCK)
 """Two blocks of zeros end a tar."""
 
-_CHUNK: Final = 1024 * 1024
 _MAX_EXTENDED_HEADER: Final = 1024 * 1024
 """Podman refuses longer ones."""
+
+_SPARSE_NAME: Final = "GNUSparseFile.0/content"
+"""For readers that do not know sparse files; others find the name in a record."""
 
 _TYPES: Final = {
     stat.S_IFREG: tarfile.REGTYPE,
@@ -38,8 +42,6 @@ _TYPES: Final = {
     stat.S_IFCHR: tarfile.CHRTYPE,
     stat.S_IFBLK: tarfile.BLKTYPE,
 }
-
-Buffer = bytes | memoryview
 
 
 def padding(size: int) -> int:
@@ -69,6 +71,9 @@ class TreeTar:
 
     def __init__(self, entries: Callable[[], Iterable[Entry]]) -> None:
         self._entries = entries
+        self._size = 0
+        self._sparse: dict[bytes, _Content] = {}
+        """By name. Reading a file can show fewer holes of it afterwards."""
 
     def size(self) -> int:
         """Return the length of the whole tar in bytes.
@@ -76,88 +81,81 @@ class TreeTar:
         Raises:
             OperationFailed: A file cannot be read, or cannot be expressed.
         """
-        return sum(len(header) + size + padding(size) for header, size, _ in self._members()) + len(
-            END
-        )
+        if not self._size:
+            sizes = (
+                (len(header), content.stored if content else 0)
+                for header, content in self._members()
+            )
+            self._size = sum(head + size + padding(size) for head, size in sizes) + len(END)
+        return self._size
+
+    def holes(self) -> Iterator[tuple[bytes, Extents]]:
+        """Yield the name of each sparse file, and its holes.
+
+        Raises:
+            OperationFailed: As of :meth:`size`.
+        """
+        self.size()
+        for name, content in self._sparse.items():
+            yield name, holes(content.extents, content.size)
 
     def chunks(self) -> Iterator[Buffer]:
         """Yield the tar piece by piece; a piece is valid until the next is asked for."""
-        for header, size, content in self._members():
+        for header, content in self._members():
             yield header
             if content is not None:
-                yield from file_chunks(content, size)
-            yield bytes(padding(size))
+                yield from extent_chunks(content.path, content.size, content.extents)
+                yield bytes(padding(content.stored))
         yield END
 
-    def _members(self) -> Iterator[tuple[bytes, int, bytes | None]]:
-        """Yield header, size and the file with the content of each entry."""
+    def _members(self) -> Iterator[tuple[bytes, _Content | None]]:
+        """Yield the header of each entry, and what follows it of a file."""
         links: dict[tuple[int, int], bytes] = {}
         for entry in self._entries():
             if entry.path is None:
-                yield _removal(entry.name) if entry.removes else _placeholder(entry.name), 0, None
+                yield _removal(entry.name) if entry.removes else _placeholder(entry.name), None
                 continue
             try:
-                yield _describe(entry, entry.path, links)
+                info = _describe(entry, entry.path, links)
+                content = self._content(info, entry)
+                yield _header(info, entry, content), content
             except _UnrepresentableError:
                 continue
             except OSError as error:
                 raise from_os_error(error, f"read {displayed(entry.path)}") from error
 
-
-def file_chunks(path: str | bytes | os.PathLike[str], size: int) -> Iterator[Buffer]:
-    """Yield exactly ``size`` bytes of a file through one buffer.
-
-    Raises:
-        OperationFailed: The file cannot be read, or somebody writes to it.
-    """
-    try:
-        with open(path, "rb", buffering=0) as file:
-            before = os.fstat(file.fileno())
-            buffer = memoryview(bytearray(min(_CHUNK, max(size, 1))))
-            remaining = size
-            while remaining:
-                count = file.readinto(buffer[: min(remaining, len(buffer))])
-                if not count:
-                    raise source_changed(f"{displayed(path)} lost {remaining} of {size} bytes")
-                yield buffer[:count]
-                remaining -= count
-            now = os.fstat(file.fileno())
-            if now.st_size != size or now.st_mtime_ns != before.st_mtime_ns:
-                raise source_changed(f"{displayed(path)} was written to")
-    except OSError as error:
-        raise from_os_error(error, f"read {displayed(path)}") from error
+    def _content(self, info: tarfile.TarInfo, entry: Entry) -> _Content | None:
+        """Return what a tar has to hold of a file."""
+        path = entry.content or entry.path
+        if info.type != tarfile.REGTYPE or path is None:
+            return None
+        if (known := self._sparse.get(entry.name)) is not None:
+            return known
+        content = _Content(path, info.size, stored_extents(path, os.stat(path)))
+        if content.stored < info.size:
+            self._sparse[entry.name] = content
+        return content
 
 
-def source_changed(what: str) -> OperationFailed:
-    """Return the failure of an archive whose sources are not at rest."""
-    return OperationFailed(
-        Cause.SOURCE_CHANGED,
-        f"{what} while it was archived",
-        "Keep others from writing there until the checkpoint is Ready: status.preflight names"
-        " containers that share it (SharedMounts); other programs of the host may, too",
-    )
+class _Content(NamedTuple):
+    """What a tar holds of a file."""
 
+    path: bytes
+    size: int
+    """Of the file, holes included."""
+    extents: Extents
 
-def log_chunks(path: Path, size: int) -> Iterator[Buffer]:
-    """Yield the head of a log that the running container appends to, or has just rotated."""
-    sent = 0
-    try:
-        with path.open("rb") as log:
-            while sent < size and (data := log.read(min(1 << 20, size - sent))):
-                sent += len(data)
-                yield data
-    except FileNotFoundError:
-        pass
-    yield b"\n" * (size - sent)
+    @property
+    def stored(self) -> int:
+        """Bytes in the tar."""
+        return sum(length for _, length in self.extents)
 
 
 class _UnrepresentableError(Exception):
     """A tar has no way to express this file, and nothing is lost without it."""
 
 
-def _describe(
-    entry: Entry, path: bytes, links: dict[tuple[int, int], bytes]
-) -> tuple[bytes, int, bytes | None]:
+def _describe(entry: Entry, path: bytes, links: dict[tuple[int, int], bytes]) -> tarfile.TarInfo:
     status = os.lstat(path)
     kind = stat.S_IFMT(status.st_mode)
     if kind not in _TYPES:
@@ -166,7 +164,6 @@ def _describe(
     info.mode = stat.S_IMODE(status.st_mode)
     info.uid, info.gid = status.st_uid, status.st_gid
     info.type = _TYPES[kind]
-    content: bytes | None = None
     if kind == stat.S_IFLNK:
         info.linkname = _text(os.readlink(path))
     elif kind in (stat.S_IFCHR, stat.S_IFBLK):
@@ -176,12 +173,30 @@ def _describe(
         if first != entry.name:
             info.type, info.linkname = tarfile.LNKTYPE, _text(first)
     if info.type == tarfile.REGTYPE:
-        content = entry.content or path
-        info.size = os.stat(content).st_size if entry.content else status.st_size
+        info.size = os.stat(entry.content).st_size if entry.content else status.st_size
     attributes = xattrs.travelling(xattrs.read(path))
     info.pax_headers = _exact_mtime(info, status.st_mtime_ns) | {
         f"SCHILY.xattr.{name}": _text(value) for name, value in attributes.items()
     }
+    return info
+
+
+def _header(info: tarfile.TarInfo, entry: Entry, content: _Content | None) -> bytes:
+    """Return the header of a member, and after it the map of a sparse file (GNU's version 1.0)."""
+    sparse_map = b""
+    if content is not None and content.stored < content.size:
+        entries = (*content.extents, (content.size, 0))
+        lines = [str(len(entries)), *(str(number) for entry in entries for number in entry), ""]
+        sparse_map = "\n".join(lines).encode()
+        sparse_map += bytes(padding(len(sparse_map)))
+        info.pax_headers = {
+            **info.pax_headers,
+            "GNU.sparse.major": "1",
+            "GNU.sparse.minor": "0",
+            "GNU.sparse.name": info.name,
+            "GNU.sparse.realsize": str(content.size),
+        }
+        info.name, info.size = _SPARSE_NAME, len(sparse_map) + content.stored
     header = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
     if len(header) > _MAX_EXTENDED_HEADER:
         raise OperationFailed(
@@ -189,7 +204,7 @@ def _describe(
             f"The extended attributes of {displayed(entry.name)} are too large for an archive",
             remedy="Remove some of them; Podman reads up to 1 MiB per file.",
         )
-    return header, info.size, content
+    return header + sparse_map
 
 
 def _placeholder(name: bytes) -> bytes:

@@ -38,6 +38,9 @@ _WITHOUT_DATA: Final = frozenset(
         tarfile.FIFOTYPE,
     }
 )
+_SPARSE_NAME: Final = "GNU.sparse.name"
+_SPARSE_SIZE: Final = "GNU.sparse.realsize"
+_RECORDS: Final = frozenset({b"path", b"size", _SPARSE_NAME.encode(), _SPARSE_SIZE.encode()})
 _FILES: Final = frozenset({tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE})
 
 
@@ -70,6 +73,7 @@ class TarWalk:
         expect: Shell patterns of members to look out for.
         collect: A shell pattern of members whose names are kept, :data:`MAX_NAMES` at most.
         receive: Told of each member; may return who gets its content.
+        sparse: Members may be sparse files, in the way of GNU's format 1.0.
 
     Attributes:
         kept: Content of the members asked for, complete ones only.
@@ -87,6 +91,7 @@ class TarWalk:
         expect: Collection[str] = (),
         collect: str = "",
         receive: Callable[[Member], Receiver | None] = lambda _: None,
+        sparse: bool = False,
     ) -> None:
         self.kept: dict[str, bytes] = {}
         self.met: set[str] = set()
@@ -98,6 +103,7 @@ class TarWalk:
         self._expect = expect
         self._collect = collect
         self._receive = receive
+        self._sparse = sparse
         self._receiver: Receiver | None = None
         self._passed = 0
         self._block = bytearray()
@@ -164,7 +170,7 @@ class TarWalk:
             return
         content, self._collected = bytes(self._collected), None
         if self._extension == _PAX:
-            self._overrides |= parse_records(content)
+            self._overrides |= parse_records(content, sparse=self._sparse)
         elif self._extension == _LONG_NAME:
             self._overrides["path"] = _decode(content.rstrip(b"\0"))
         elif not self._extension:
@@ -198,7 +204,7 @@ class TarWalk:
 
     def _begin_member(self, info: tarfile.TarInfo) -> None:
         overrides, self._overrides, self._extension = self._overrides, {}, b""
-        name = _clean(overrides.get("path", info.name))
+        name = _clean(overrides.get(_SPARSE_NAME, overrides.get("path", info.name)))
         size = _size(overrides.get("size"), info.size)
         if info.type in _WITHOUT_DATA:
             size = 0
@@ -215,14 +221,15 @@ class TarWalk:
                 raise corrupt(f"{name} claims {size} bytes, more than {MAX_KEPT}")
             self._collected = bytearray()
         else:
-            member = Member(name, size, int(info.mtime), info.type in _FILES)
+            shown = _size(overrides.get(_SPARSE_SIZE), size)
+            member = Member(name, shown, int(info.mtime), info.type in _FILES)
             self._receiver = self._receive(member)
         if not size:
             self._content_complete()
 
 
-def parse_records(content: bytes) -> dict[str, str]:
-    """Return the name and size of a member from a PAX extended header, if they are in it."""
+def parse_records(content: bytes, *, sparse: bool = False) -> dict[str, str]:
+    """Return names and sizes of a member from a PAX extended header, if they are in it."""
     found: dict[str, str] = {}
     position = 0
     while position < len(content):
@@ -234,10 +241,10 @@ def parse_records(content: bytes) -> dict[str, str]:
         keyword, equals, value = record.partition(b"=")
         if end > len(content) or not equals or not value.endswith(b"\n"):
             raise corrupt("an extended tar header is damaged")
-        if keyword in (b"path", b"size"):
-            found[keyword.decode()] = _decode(value[:-1])
-        elif keyword.startswith(b"GNU.sparse."):
+        if keyword.startswith(b"GNU.sparse.") and not sparse:
             raise corrupt("a member is a sparse file, which checkpoint archives do not have")
+        if keyword in _RECORDS:
+            found[keyword.decode()] = _decode(value[:-1])
         position = end
     return found
 

@@ -21,23 +21,15 @@ from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import members
 from .bind_mounts import bind_tar, index_of, write_index
 from .compression import compressor
-from .entries import Entry, tree_entries
-from .overlay import overlay_changes
-from .rootfs import Change, Deletion, RootfsDiff
-from .tarstream import (
-    END,
-    Buffer,
-    TreeTar,
-    file_chunks,
-    log_chunks,
-    member_header,
-    padding,
-    source_changed,
-)
-from .whole import whole_changes
+from .reading import Buffer, file_chunks, log_chunks, source_changed
+from .saved_trees import saved_trees
+from .sparse_files import write_list
+from .tarstream import END, TreeTar, member_header, padding
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from .rootfs import RootfsDiff
 
 Progress = Callable[[int], None]
 """Told the plain bytes so far, often. Raise from it to cancel."""
@@ -185,6 +177,9 @@ def _members(sources: ArchiveSources) -> Iterator[_Member]:
     binds = index_of(sources.bind_mounts)
     if binds:
         yield _document(members.BIND_MOUNTS_INDEX, write_index(binds))
+    trees = saved_trees(sources.rootfs, sources.volumes)
+    if sparse := list(trees.sparse_files()):
+        yield _document(members.SPARSE_FILES, write_list(sparse))
     yield _file(members.CONFIG, sources.config_dump)
     yield _file(members.SPEC, sources.spec_dump)
     for name, path in (
@@ -201,14 +196,12 @@ def _members(sources: ArchiveSources) -> Iterator[_Member]:
     if sources.pre_checkpoint_dir is not None:
         yield from _directory(members.PRE_CHECKPOINT, sources.pre_checkpoint_dir)
     yield from _directory(members.CHECKPOINT, sources.checkpoint_dir)
-    if sources.rootfs is not None:
-        yield from _rootfs(sources.rootfs)
+    if trees.rootfs is not None:
+        yield _tree(members.ROOTFS_DIFF, trees.rootfs)
+        yield _document(members.DELETED_FILES, json.dumps(trees.deleted).encode())
     yield from _trees(
         members.VOLUMES,
-        [
-            (f"{members.VOLUMES}/{name}.tar", TreeTar(partial(tree_entries, path)))
-            for name, path in sorted(sources.volumes.items())
-        ],
+        [(f"{members.VOLUMES}/{name}.tar", tar) for name, tar in trees.volumes.items()],
     )
     yield from _trees(
         members.BIND_MOUNTS,
@@ -221,24 +214,6 @@ def _trees(folder: str, tars: Sequence[tuple[str, TreeTar]]) -> Iterator[_Member
         yield _Member(f"{folder}/", 0, _nothing, directory=True)
     for name, tar in tars:
         yield _tree(name, tar)
-
-
-def _rootfs(diff: RootfsDiff) -> Iterator[_Member]:
-    try:
-        # Comparing whole trees takes long and finds little, the other way round for an overlay.
-        found = tuple(whole_changes(diff)) if diff.whole else None
-
-        def changes() -> Iterator[Change]:
-            return overlay_changes(diff) if found is None else iter(found)
-
-        def entries() -> Iterator[Entry]:
-            return (change for change in changes() if isinstance(change, Entry))
-
-        deleted = [change.path for change in changes() if isinstance(change, Deletion)]
-        yield _tree(members.ROOTFS_DIFF, TreeTar(entries))
-    except OSError as error:
-        raise from_os_error(error, f"read the layers of {displayed(diff.upper)}") from error
-    yield _document(members.DELETED_FILES, json.dumps(deleted).encode())
 
 
 def _directory(name: str, path: Path) -> Iterator[_Member]:

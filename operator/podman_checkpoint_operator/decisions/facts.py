@@ -50,6 +50,21 @@ class Mount:
         return self.name or str(self.source)
 
 
+Extent = tuple[int, int]
+"""Where a part of a file begins and how long it is, in bytes."""
+
+
+@dataclass(frozen=True)
+class SparseFile:
+    """A file with holes, in the root file system or on a named volume."""
+
+    volume: str
+    """Empty for the root file system."""
+    name: str
+    """Relative to the root of that; bytes that are not UTF-8 as ``surrogateescape`` has them."""
+    holes: tuple[Extent, ...]
+
+
 @dataclass(frozen=True)
 class RestartPolicy:
     """When Podman starts a container again by itself: after its end, or when the host boots."""

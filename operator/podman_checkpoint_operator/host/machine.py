@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,12 +16,21 @@ from ..api.names import ORIGIN_FILE
 from ..criu import log as criu_log
 from ..criu.log import LOG_NAMES
 from ..criu.statistics import decode_dump
-from ..decisions.facts import Container, Host, Processes, Space, Starters, StoredCheckpoint
+from ..decisions.facts import (
+    Container,
+    Host,
+    Processes,
+    Space,
+    SparseFile,
+    Starters,
+    StoredCheckpoint,
+)
 from ..reconcilers.machine_port import Pause
 from . import files, network_lock, systemd
 from .bind_sources import BindSources
 from .description import HostDescription
 from .freezer import Freezer, thaw
+from .holes import make_holes
 from .namespaces import socket_in
 from .processes import is_traced, look_at
 from .sessions import end_session
@@ -225,6 +234,10 @@ class LocalMachine:
         """Return the room at a path."""
         free_bytes, device = files.room(self._seen(path))
         return Space(purpose, path, free_bytes, needed_bytes, device)
+
+    def make_holes(self, root: Path, files: Iterable[SparseFile]) -> Iterator[None]:
+        """Make the holes of files below a root anew, step by step."""
+        return make_holes(self._seen(root), files)
 
     def tree_bytes(self, path: Path) -> int:
         """Return what a tree occupies on disk."""

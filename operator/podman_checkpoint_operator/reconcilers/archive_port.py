@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ..decisions.bind_mounts import SavedBind
-from ..decisions.facts import Endpoint
+from ..decisions.facts import Endpoint, SparseFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,8 @@ class Manifest:
     """Whether its processes had established TCP connections."""
     podmans_bytes: int = 0
     """Of the archive when it is not compressed, up to where its bind mounts begin."""
+    hole_bytes: int = 0
+    """Zeros that Podman writes in the place of holes, which the archive does not have."""
 
 
 class Archives(Protocol):
@@ -132,6 +134,9 @@ class Archives(Protocol):
             digest: that it must have.
             targets: by source, where its content is to be; nothing is there yet.
         """
+
+    def sparse_files(self, uri: str) -> Sequence[SparseFile]:
+        """Return the files of an archive that had holes, as its head tells."""
 
     def delete(self, uri: str) -> None:
         """Remove an archive, if it is there."""

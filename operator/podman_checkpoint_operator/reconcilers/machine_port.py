@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..decisions.facts import Container, Host, Processes, Space, Starters, StoredCheckpoint
+from ..decisions.facts import (
+    Container,
+    Host,
+    Processes,
+    Space,
+    SparseFile,
+    Starters,
+    StoredCheckpoint,
+)
 from ..decisions.ghost import Held, Need
 from .bind_port import BindSources
 
@@ -101,6 +109,12 @@ class Machine(Protocol):
 
     def space(self, purpose: str, path: Path, *, needed_bytes: int) -> Space:
         """Return the room at a path."""
+
+    def make_holes(self, root: Path, files: Iterable[SparseFile]) -> Iterator[None]:
+        """Make the holes of files below a root anew, where a restore has written zeros.
+
+        Nobody may write to the files while a step of the iteration is done.
+        """
 
     def tree_bytes(self, path: Path) -> int:
         """Return what a tree occupies on disk."""

@@ -25,6 +25,7 @@ from . import shared_network
 from .archive_port import Archives, Manifest
 from .bind_mounts import BindMounts
 from .explain import explain
+from .holes import Holes
 from .journal import Step
 from .machine_port import Machine
 from .operation import Operation
@@ -66,12 +67,13 @@ class ArchiveRestore:
         self._spec = spec
         self._replacement = Replacement(podman, operation)
         self._bind_mounts = BindMounts(machine, archives, operation, spec)
+        self._holes = Holes(podman, machine, archives, operation)
         self._verification = Verification(podman, machine, operation, spec)
 
     def run(self, state: ArchivedState) -> None:
         """Verify, look, make room where asked, restore, see it run."""
         if self._operation.entry.step is Step.RESTORED:
-            return self._finish()
+            return self._finish(state.uri)
         try:
             ended = self._bring_up(state)
         except (Interrupted, PodmanUnreachable, StatusUnwritable):
@@ -79,7 +81,7 @@ class ArchiveRestore:
         except Exception:
             self._undo()
             raise
-        return None if ended else self._finish()
+        return None if ended else self._finish(state.uri)
 
     def abandon(self) -> None:
         """Bring what an earlier agent has begun to an end: nobody asks for it any more."""
@@ -181,10 +183,10 @@ class ArchiveRestore:
             asked=manifest.asked_endpoints,
         )
         checks += space_checks(
-            self._machine.space(purpose, path, needed_bytes=manifest.podmans_bytes)
-            for purpose, path in (
-                ("Podman's copy of the archive", host.copy_dir),
-                ("the unpacked archive", host.graph_root),
+            self._machine.space(purpose, path, needed_bytes=manifest.podmans_bytes + further)
+            for purpose, path, further in (
+                ("Podman's copy of the archive", host.copy_dir, 0),
+                ("the unpacked archive", host.graph_root, manifest.hole_bytes),
             )
         )
         checks += bind_checks
@@ -276,7 +278,7 @@ class ArchiveRestore:
         self._operation.status["container"] = identity(container)
         self._operation.record(Step.RESTORED)
 
-    def _finish(self) -> None:
+    def _finish(self, uri: str) -> None:
         """End well; what the container has done since it was seen running is its own affair."""
         operation = self._operation
         known = operation.status["container"]
@@ -285,6 +287,7 @@ class ArchiveRestore:
         self._policies.settle(known["id"])
         operation.reached(ConditionType.RESTORED, Reason.RESTORED, message)
         self._bind_mounts.end()
+        self._holes.make(uri, known["id"], root_fs=not self._spec.ignore_root_fs)
         if self._spec.verify is not None:
             container = self._podman.inspect(known["id"])
             self._verification.run(container, kept_aside=self._replacement.kept_as)

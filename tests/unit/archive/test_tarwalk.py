@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.reasons import Cause
-from podman_checkpoint_operator.archive.tarwalk import MAX_KEPT, TarWalk, parse_records
+from podman_checkpoint_operator.archive.tarwalk import MAX_KEPT, Member, TarWalk, parse_records
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 
 
@@ -98,6 +98,18 @@ def test_damaged_records(records: bytes) -> None:
 
 def test_records() -> None:
     assert parse_records(b"12 path=a=b\n11 size=42\n8 x=y\xff\n\n") == {"path": "a=b", "size": "42"}
+
+
+def test_a_sparse_file_has_its_name_in_a_record() -> None:
+    info = tarfile.TarInfo("GNUSparseFile.0/content")
+    info.size = 1024
+    info.pax_headers = {"GNU.sparse.name": "real/name", "GNU.sparse.realsize": "5000"}
+    content = info.tobuf(tarfile.PAX_FORMAT) + bytes(1024)
+    seen: list[Member] = []
+    TarWalk(receive=seen.append, sparse=True).feed(content)
+    assert [(member.name, member.size) for member in seen] == [("real/name", 5000)]
+    with pytest.raises(OperationFailed, match="sparse file, which checkpoint archives do not have"):
+        TarWalk().feed(content)
 
 
 @pytest.mark.parametrize("size", ["-1", "1.5", "", "9" * 30])
