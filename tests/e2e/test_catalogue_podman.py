@@ -132,8 +132,8 @@ def test_user_namespace(failing: Failing) -> None:
     failing.restore(container)
 
 
-@reproduces("pod-needed")
-def test_pod_needed(failing: Failing) -> None:
+def archive_of_a_pod(failing: Failing) -> bytes:
+    """Return the archive of a container of a pod; neither is there any more."""
     pod = failing.bench.name("pod")
     failing.host.exec("podman", "pod", "create", "--name", pod)
     container = failing.script(":", f"--pod={pod}")
@@ -143,7 +143,43 @@ def test_pod_needed(failing: Failing) -> None:
     content = path.read_bytes()
     path.unlink()
     failing.host.exec("podman", "pod", "rm", "--force", "--time=0", pod)
-    failing.restore_archive(content, RestoreOptions())
+    return content
+
+
+@reproduces("pod-needed")
+def test_pod_needed(failing: Failing) -> None:
+    failing.restore_archive(archive_of_a_pod(failing), RestoreOptions())
+
+
+@reproduces("pod-missing")
+def test_pod_missing(failing: Failing) -> None:
+    options = RestoreOptions(pod=failing.bench.name("nosuch"))
+    failing.restore_archive(archive_of_a_pod(failing), options)
+
+
+@reproduces("pod-mismatch")
+def test_pod_mismatch(failing: Failing, saved: Saved) -> None:
+    pod = saved.bench.name("pod")
+    with imported(failing, saved):
+        failing.host.exec("podman", "pod", "create", "--name", pod)
+        failing.restore_archive(saved.content, RestoreOptions(pod=pod))
+
+
+@reproduces("runtime-option")
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_runtime_option(failing: Failing, runtime: str) -> None:
+    """A runtime that is older than the option; here it is one that none has."""
+    container = failing.script(":", runtime=runtime)
+    failing.saved(container)
+    program = failing.host.exec("which", runtime).stdout.strip()
+    script = (
+        '#!/bin/bash\nfor word; do shift; set -- "$@" "$word"\n'
+        '[ "$word" = restore ] && set -- "$@" --no-such-option; done\n'
+        f'exec {program}.away "$@"\n'
+    )
+    with failing.moved_away(program):
+        failing.host.exec("sh", "-c", 'cat >"$0" && chmod 755 "$0"', program, stdin=script)
+        assert "no-such-option" in failing.restore(container).remedy
 
 
 @reproduces("name-in-use")

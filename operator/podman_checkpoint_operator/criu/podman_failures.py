@@ -170,6 +170,15 @@ _HOST: Final = (
         "--version` lists +CRIU together with libcriu, and CRIU itself.",
     ),
     Entry(
+        name="runtime-option",
+        cause=Cause.UNSUPPORTED_OPTION,
+        pattern=r"flag provided but not defined: -+(?P<flag>[\w-]+)"
+        r"|(checkpoint|restore): unrecognized option '(?P<option>[^']+)'",
+        remedy="The container's OCI runtime is older than this Podman, and does not know the "
+        "option {flag}{option}. Update runc or crun, or remove from the spec the field that asks "
+        "for it.",
+    ),
+    Entry(
         name="runtime-mismatch",
         cause=Cause.RUNTIME_MISMATCH,
         pattern=r"was created with runtime '(?P<was>[^']+)' and cannot be restored with runtime "
