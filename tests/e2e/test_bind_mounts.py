@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.explained import require_failed
-from tests.e2e.faults import kill_at_each, require_nothing_left, require_one_archive
+from tests.e2e.faults import (
+    kill_at,
+    kill_at_each,
+    let_go_on,
+    require_nothing_left,
+    require_one_archive,
+    wait_for_stop,
+)
 from tests.e2e.support import archive_in_host, clear_host, condition
 
 if TYPE_CHECKING:
@@ -212,3 +219,34 @@ def test_killed_while_it_lays_down(
     require_counting(container.on(host_b))
     assert ".podman-checkpoint" not in listing_of(host_b, "/srv")
     require_nothing_left(host_b)
+
+
+def test_the_disk_runs_full_while_it_lays_down(
+    bench: Bench, folder: str, host_a: Host, host_b: Host
+) -> None:
+    host_b.load_image("busybox")
+    fill = f"mkdir -p {folder}/data && dd if=/dev/urandom of={folder}/data/big bs=1M count=8"
+    host_a.exec("sh", "-ec", fill)
+    script = "while :; do sleep 1; done"
+    container = bench.run(host_a, "sh", "-c", script, options=(f"--volume={folder}/data:/data",))
+    saved = bench.checkpoint(container, **INCLUDE)
+    saved.wait_ready()
+    host_b.exec("sh", "-ec", f"mkdir -p {folder} && mount -t tmpfs -o size=24m tmpfs {folder}")
+    try:
+        kill_at("before:archives:lay_down:STOP", host_b)
+        back = bench.restore(host_b, saved)
+        wait_for_stop(host_b)
+        host_b.exec("dd", "if=/dev/zero", f"of={folder}/filler", "bs=1M", "count=20")
+        let_go_on(host_b)
+
+        require_failed(back, "NoSpace", evidence=f"{folder}/data", remedy="Free space")
+
+        assert host_b.exec("ls", "-A", folder).stdout == "filler\n"
+        assert not container.on(host_b).exists()
+        require_nothing_left(host_b)
+        host_b.exec("rm", f"{folder}/filler")
+        bench.restore(host_b, saved, "again").wait_ready()
+        assert host_b.exec("stat", "-c", "%s", f"{folder}/data/big").stdout == f"{8 << 20}\n"
+    finally:
+        container.on(host_b).remove()
+        host_b.exec("umount", "--lazy", folder)

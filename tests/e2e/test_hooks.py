@@ -184,16 +184,20 @@ def test_killed_in_a_hook_before_the_container_stops(bench: Bench, host_a: Host)
     require_nothing_left(host_a)
 
 
-def test_deleted_while_no_agent_was_there(bench: Bench, host_a: Host) -> None:
+@pytest.mark.parametrize("point", ["during", "after"])
+def test_deleted_while_no_agent_was_there(bench: Bench, host_a: Host, point: str) -> None:
     """Nobody asks for the checkpoint any more; what its hook has done is undone all the same."""
     container = bench.count(host_a)
-    kill_at("after:podman:start_session", host_a)
-    saved = bench.checkpoint(container, **LIVE, hooks=BOTH)
+    kill_at(f"{point}:podman:start_session", host_a)
+    hangs = hook("echo pre >>/hooks; exec sleep 300")
+    hooks = {**BOTH, "preCheckpoint": hangs} if point == "during" else BOTH
+    saved = bench.checkpoint(container, **LIVE, hooks=hooks)
     wait_for_death(host_a)
-    assert noted(container) == ["pre"]
+    wait_until(lambda: noted(container) == ["pre"], "the hook to have begun")
     saved.delete()
 
     host_a.agent_start()
 
     wait_until(lambda: noted(container) == ["pre", "post"], "the hook to be undone")
     require_nothing_left(host_a)
+    assert "sleep 300" not in host_a.exec("podman", "top", container.name, "args").stdout

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.explained import require_failed
-from tests.e2e.faults import kill_at_each, require_nothing_left, require_unfrozen
+from tests.e2e.faults import (
+    kill_at,
+    kill_at_each,
+    require_nothing_left,
+    require_unfrozen,
+    state_on_host,
+    wait_for_death,
+)
 from tests.e2e.support import Container, condition
 
 if TYPE_CHECKING:
@@ -134,3 +141,21 @@ def test_killed_while_it_verifies(bench: Bench, host_a: Host) -> None:
     assert len(container.read("/verified").splitlines()) == 3
     require_no_session(container)
     require_nothing_left(host_a)
+
+
+def test_deleted_while_it_verifies_and_no_agent_was_there(bench: Bench, host_a: Host) -> None:
+    """Nobody asks for the restore any more: its command is ended, and the container runs on."""
+    container = bench.count(host_a)
+    saved = bench.checkpoint(container)
+    saved.wait_ready()
+    kill_at("during:podman:start_session", host_a)
+    back = bench.restore(host_a, saved, verify=verify("sleep 300"))
+    wait_for_death(host_a)
+    back.delete()
+
+    host_a.agent_start()
+
+    require_nothing_left(host_a)
+    require_no_session(container)
+    require_unfrozen(container)
+    assert not state_on_host(container)

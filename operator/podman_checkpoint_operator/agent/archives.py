@@ -21,6 +21,7 @@ from ..archive.writer import ArchiveSources, write_archive
 from ..decisions.bind_mounts import SavedBind
 from ..decisions.facts import Endpoint, SparseFile
 from ..decisions.failures import from_os_error
+from ..decisions.preflight import listed
 from ..reconcilers.archive_port import Contents, Manifest, Stored
 from ..stores.directory import DirectoryStore
 
@@ -51,14 +52,14 @@ class CheckpointArchives:
 
     def location(self) -> Path:
         """Return the store's directory, which can be written to."""
-        with _explained():
+        with _explained("use the directory of the archives"):
             self._store.require_usable()
         return self._store.root
 
     def capture(self, source: Contents, stage: Path) -> Contents:
         """Copy what a running container would change into the stage; return what was captured."""
         captured = self.captured(source, stage)
-        with _explained():
+        with _explained("capture the container's files"):
             bundle = self._seen(captured.bundle)
             shutil.rmtree(self._seen(stage), ignore_errors=True)
             bundle.mkdir(parents=True, mode=0o700)
@@ -95,7 +96,7 @@ class CheckpointArchives:
         self, contents: Contents, name: str, *, compression: str, progress: Callable[[int], None]
     ) -> Stored:
         """Write an archive under its final name; ``progress`` is told the bytes so far."""
-        with _explained(), self._store.writer(name) as file:
+        with _explained("write the archive"), self._store.writer(name) as file:
             written = write_archive(
                 self._sources(contents),
                 file,
@@ -106,12 +107,12 @@ class CheckpointArchives:
 
     def exists(self, name: str) -> bool:
         """Whether the store has a complete archive of this name."""
-        with _explained():
+        with _explained("look for the archive"):
             return self._store.exists(name)
 
     def adopt(self, name: str) -> Stored | None:
         """Return a complete archive of this name, read anew, if the store has one."""
-        with _explained():
+        with _explained("read the archive"):
             if not self._store.exists(name):
                 return None
             uri = self._store.uri(name)
@@ -120,28 +121,28 @@ class CheckpointArchives:
 
     def discard_partial(self, name: str) -> None:
         """Remove what a write that was killed has left under this name."""
-        with _explained():
+        with _explained("remove a part of an archive"):
             self._store.discard_partial(name)
 
     def discard(self, name: str) -> None:
         """Remove the archive of this name, complete or not, if it is there."""
         self.discard_partial(name)
-        with _explained():
+        with _explained("remove the archive"):
             self._store.delete(self._store.uri(name))
 
     def verify(self, uri: str, digest: str) -> Manifest:
         """Read an archive from end to end, and return what it says of its container."""
-        with _explained():
+        with _explained("read the archive"):
             return _manifest(verify(self._store.resolve(uri), digest))
 
     def open_plain(self, uri: str, digest: str, *, end: int) -> Iterable[bytes]:
         """Yield the uncompressed archive; fail before its end if the digest is not this."""
-        with _explained(), open_plain(self._store.resolve(uri), digest) as plain:
+        with _explained("read the archive"), open_plain(self._store.resolve(uri), digest) as plain:
             yield from up_to(plain, end)
 
     def lay_down(self, uri: str, digest: str, targets: Mapping[Path, Path]) -> None:
         """Lay the content of bind mounts down."""
-        with _explained():
+        with _explained(f"lay the content of {listed(targets)} down"):
             index = bind_mounts_in(self._store.resolve(uri))
             wanted = {
                 each.member: self._seen(targets[each.source])
@@ -158,7 +159,7 @@ class CheckpointArchives:
 
     def delete(self, uri: str) -> None:
         """Remove an archive, if it is there."""
-        with _explained():
+        with _explained("remove the archive"):
             self._store.delete(uri)
 
     def _capture_bind(self, path: Path, target: Path) -> None:
@@ -258,8 +259,8 @@ def _address(interface: str) -> str:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise from_os_error(error, "capture the container's files") from error
+        raise from_os_error(error, doing) from error

@@ -12,7 +12,7 @@ from ..api.restore import BindMountsOnTarget, RestoreSpec
 from ..decisions import bind_mounts as rules
 from ..decisions.facts import PathKind, Target
 from ..decisions.failures import OperationFailed, from_os_error
-from ..decisions.preflight import Check
+from ..decisions.preflight import Check, listed
 from ..decisions.source import ArchivedState
 from .archive_port import Archives, Manifest
 from .bind_port import Place
@@ -85,7 +85,8 @@ class BindMounts:
             for place in places:
                 self._put_in_place(place)
         except OSError as error:
-            raise from_os_error(error, "lay a bind mount down") from error
+            sources = listed(place.source for place in places)
+            raise from_os_error(error, f"lay the content of {sources} down") from error
 
     def take_back(self) -> None:
         """Remove what was laid down for a restore that failed, and nothing else."""
