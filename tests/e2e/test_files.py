@@ -12,13 +12,32 @@ import pytest
 from tests.lab.images import STATE_FILE
 
 if TYPE_CHECKING:
-    from tests.e2e.support import Bench
+    from tests.e2e.support import Bench, Container
     from tests.lab.inventory import Host
 
 pytestmark = pytest.mark.lab
 
 # A restore interrupts the sleep of a program that knows nothing of it.
 IDLE = ("sh", "-c", "while :; do sleep 1; done")
+
+# Of everything on /dev/shm: all that can be told about it.
+LOOK = """
+import os, sys
+os.chdir(sys.argv[1] + "/dev/shm")
+for folder, folders, files in os.walk("."):
+    for name in [*folders, *files]:
+        path = os.path.join(folder, name)
+        seen = os.lstat(path)
+        names = sorted(os.listxattr(path, follow_symlinks=False))
+        values = [os.getxattr(path, name, follow_symlinks=False) for name in names]
+        print(path, oct(seen.st_mode), seen.st_uid, seen.st_gid, seen.st_mtime_ns, names, values)
+"""
+
+
+def in_root(container: Container, program: str) -> str:
+    """Run a program with the root of a running container as its argument."""
+    root = f"/proc/{container.inspect('{{.State.Pid}}')}/root"
+    return container.host.exec("python3", "-c", program, root).stdout
 
 
 def test_every_kind_of_file_moves_with_the_container(
@@ -94,6 +113,35 @@ def test_deep_and_large_and_on_mounts_of_any_kind(bench: Bench, host_a: Host, ho
     for folder in folders:
         assert there.read(f"{folder}/{deep}/end") == f"{folder}\n"
     assert there.exec("md5sum", "/opt/large").stdout == digest
+
+
+def test_files_in_memory_keep_times_and_attributes(
+    bench: Bench, host_a: Host, host_b: Host
+) -> None:
+    container = bench.run(host_a, *IDLE, options=("--tmpfs=/memory",))
+    host_b.load_image("busybox")
+    make = """
+import os, sys
+os.chdir(sys.argv[1] + "/dev/shm")
+os.mkdir("folder")
+open("folder/file", "w").write("memory")
+os.chown("folder/file", 7, 8)
+os.chmod("folder/file", 0o640)
+os.symlink("nowhere", "folder/link")
+for name, value in (("user.any", b"1"), ("trusted.any", b"\\0\\xff")):
+    os.setxattr("folder/file", name, value)
+for name in ("folder/file", "folder/link", "folder"):
+    os.utime(name, ns=(10**18, 1_500_000_000_123_456_789), follow_symlinks=False)
+"""
+    in_root(container, make)
+    before = in_root(container, LOOK)
+    assert before.count("123456789") == 3
+
+    saved = bench.checkpoint(container, leaveRunning=True, archive={})
+    saved.wait_ready()
+    bench.restore(host_b, saved).wait_ready()
+
+    assert in_root(container.on(host_b), LOOK) == before
 
 
 def test_volumes_and_changes_are_left_out_where_asked(

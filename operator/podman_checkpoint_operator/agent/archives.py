@@ -37,6 +37,9 @@ _MOVED: Final = (
     members.STATISTICS,
 )
 
+_SHM: Final = "shm"
+"""Where Podman mounts ``/dev/shm`` of a container in its bundle, as long as it runs."""
+
 
 class CheckpointArchives:
     """The archives of one host.
@@ -68,6 +71,7 @@ class CheckpointArchives:
             copied_before = _copied_before(self._seen(source.checkpoint))
             if copied_before.is_dir():
                 copied_before.rename(_copied_before(self._seen(captured.checkpoint)))
+            self._capture_shm(self._seen(source.bundle), captured)
             if source.upper is not None and captured.upper is not None:
                 capture_tree(self._seen(source.upper), self._seen(captured.upper))
             for name, path in source.volumes.items():
@@ -85,6 +89,7 @@ class CheckpointArchives:
             bundle=stage / "bundle",
             checkpoint=stage / "checkpoint",
             upper=stage / "upper" if source.upper is not None else None,
+            shm=stage / _SHM,
             volumes={name: stage / "volumes" / name for name in source.volumes},
             bind_mounts={
                 path: stage / "binds" / str(number) / path.name
@@ -162,6 +167,13 @@ class CheckpointArchives:
         with _explained("remove the archive"):
             self._store.delete(uri)
 
+    def _capture_shm(self, bundle: Path, captured: Contents) -> None:
+        """Copy the container's own ``/dev/shm``, if Podman has saved it and it can be seen here."""
+        podmans = self._seen(captured.bundle) / members.DEVSHM
+        if captured.shm is not None and podmans.exists() and (bundle / _SHM).is_mount():
+            capture_tree(bundle / _SHM, self._seen(captured.shm))
+            podmans.unlink()
+
     def _capture_bind(self, path: Path, target: Path) -> None:
         self._seen(target).parent.mkdir(parents=True, mode=0o700)
         if self._seen(path).is_dir():
@@ -181,6 +193,7 @@ class CheckpointArchives:
     def _sources(self, contents: Contents) -> ArchiveSources:
         bundle = self._seen(contents.bundle)
         checkpoint = self._seen(contents.checkpoint)
+        shm = None if contents.shm is None else self._seen(contents.shm)
         refers = (checkpoint / members.PARENT).is_symlink()
 
         def optional(name: str) -> Path | None:
@@ -194,6 +207,7 @@ class CheckpointArchives:
             network_status=optional(members.NETWORK_STATUS),
             stats_dump=optional(members.STATISTICS),
             devshm_tar=optional(members.DEVSHM),
+            devshm=shm if shm is not None and shm.is_dir() else None,
             artifacts_dir=optional(members.ARTIFACTS),
             log=optional(members.LOG),
             rootfs=None if contents.upper is None else self._rootfs(contents, contents.upper),

@@ -21,6 +21,7 @@ from ..decisions.failures import OperationFailed, displayed, from_os_error
 from . import members
 from .bind_mounts import bind_tar, index_of, write_index
 from .compression import compressor
+from .entries import tree_entries
 from .reading import Buffer, file_chunks, log_chunks, source_changed
 from .saved_trees import saved_trees
 from .sparse_files import write_list
@@ -54,7 +55,8 @@ class ArchiveSources:
         spec_dump: The OCI runtime specification of the container.
         network_status: Without it, the restored container gets new addresses.
         stats_dump: CRIU's statistics.
-        devshm_tar: Content of ``/dev/shm``, as Podman saved it.
+        devshm_tar: Content of ``/dev/shm``, as Podman saved it: times in whole seconds.
+        devshm: A capture of it, which takes the place of that.
         artifacts_dir: Podman's directory of that name.
         log: The container's log, for log drivers that write ``ctr.log``.
         rootfs: Changes of the root file system; None leaves them out.
@@ -70,6 +72,7 @@ class ArchiveSources:
     network_status: Path | None = None
     stats_dump: Path | None = None
     devshm_tar: Path | None = None
+    devshm: Path | None = None
     artifacts_dir: Path | None = None
     log: Path | None = None
     rootfs: RootfsDiff | None = None
@@ -185,10 +188,10 @@ def _members(sources: ArchiveSources) -> Iterator[_Member]:
     for name, path in (
         (members.NETWORK_STATUS, sources.network_status),
         (members.STATISTICS, sources.stats_dump),
-        (members.DEVSHM, sources.devshm_tar),
     ):
         if path is not None:
             yield _file(name, path)
+    yield from _shared_memory(sources)
     if sources.log is not None:
         yield _file(members.LOG, sources.log, chunks=log_chunks)
     if sources.artifacts_dir is not None:
@@ -207,6 +210,13 @@ def _members(sources: ArchiveSources) -> Iterator[_Member]:
         members.BIND_MOUNTS,
         [(bind.member, bind_tar(sources.bind_mounts[bind.source])) for bind in binds],
     )
+
+
+def _shared_memory(sources: ArchiveSources) -> Iterator[_Member]:
+    if sources.devshm is not None:
+        yield _tree(members.DEVSHM, TreeTar(partial(tree_entries, sources.devshm)))
+    elif sources.devshm_tar is not None:
+        yield _file(members.DEVSHM, sources.devshm_tar)
 
 
 def _trees(folder: str, tars: Sequence[tuple[str, TreeTar]]) -> Iterator[_Member]:

@@ -24,6 +24,7 @@ class Contents:
         whole_trees: ``upper`` and the one of ``lowers`` are whole trees, not layers of an overlay.
         volumes: name to content of each named volume.
         bind_mounts: source to content of each bind mount.
+        shm: a capture of ``/dev/shm``, where there is one; the bundle has Podman's.
     """
 
     origin: Mapping[str, str]
@@ -34,6 +35,7 @@ class Contents:
     whole_trees: bool = False
     volumes: Mapping[str, Path] = field(default_factory=dict)
     bind_mounts: Mapping[Path, Path] = field(default_factory=dict)
+    shm: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -145,13 +145,14 @@ def _spaces(
     ghosts = sum(ghost.size_bytes for ghost in processes.ghost_files)
     images = processes.memory_bytes + processes.tmpfs_bytes + ghosts + _IMAGE_OVERHEAD
     # Podman's private /dev/shm, which it packs beside the images.
-    images += machine.tree_bytes(container.bundle / "shm")
+    shm = machine.tree_bytes(container.bundle / "shm")
+    images += shm
     if spec.pre_copy:
         images += processes.memory_bytes
     files = sum(map(machine.tree_bytes, contents.volumes.values()))
     files += sum(map(machine.tree_bytes, contents.bind_mounts.values()))
     files += machine.tree_bytes(contents.upper) if contents.upper else 0
-    on_host = images + (files if spec.leave_running else 0)
+    on_host = images + (files + shm if spec.leave_running else 0)
     spaces = [machine.space("the state on the host", host.graph_root, needed_bytes=on_host)]
     if container.auto_remove:
         copied = machine.space("Podman's copy", host.copy_dir, needed_bytes=images + files)

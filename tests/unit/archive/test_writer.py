@@ -98,6 +98,24 @@ def test_only_the_required_sources(sources: ArchiveSources) -> None:
     ]
 
 
+def test_a_capture_of_dev_shm_takes_the_place_of_podmans_tar(
+    sources: ArchiveSources, tmp_path: Path
+) -> None:
+    shm, restored = tmp_path / "shm", tmp_path / "restored"
+    shm.mkdir(mode=0o1777)
+    restored.mkdir()
+    (shm / "file").write_text("memory")
+    os.utime(shm / "file", ns=(0, 1_500_000_000_123_456_789))
+
+    content, _ = archive(replace(sources, devshm=shm))
+
+    names = list(members(content))
+    assert names.count("devshm-checkpoint.tar") == 1
+    assert names.index("devshm-checkpoint.tar") < names.index("checkpoint")
+    unpack(members(content)["devshm-checkpoint.tar"], restored)
+    assert look(restored, directory_times=True) == look(shm, directory_times=True)
+
+
 def test_members_are_private_to_root(sources: ArchiveSources) -> None:
     content, _ = archive(sources)
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
