@@ -159,7 +159,7 @@ class CheckpointArchives:
 
     def sparse_files(self, uri: str) -> Sequence[SparseFile]:
         """Return the files of an archive that had holes, as its head tells."""
-        with _explained():
+        with _explained("read the archive"):
             return sparse_files_in(self._store.resolve(uri))
 
     def delete(self, uri: str) -> None:
