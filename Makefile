@@ -64,11 +64,12 @@ lab-down: ## Remove the lab and everything in it
 bench: setup ## Measure what docs/benchmarks.md reports
 	@PYTHONPATH=operator $(python) -m tests.bench $(args)
 
-docs: setup ## Write the pages of docs/ that are made from the code
+docs: setup ## Write what is made from other files: pages of docs/, copies in charts/
 	@PYTHONPATH=operator $(python) -m tests.unit.criu.reasons_page
 	@PYTHONPATH=operator $(python) -m tests.unit.decisions.preflight_page
 	@PYTHONPATH=operator $(python) -m tests.unit.api.report_page
 	@PYTHONPATH=operator $(python) -m tests.unit.agent.metrics_page
+	@$(python) -m tests.packaging.chart_sources
 
 lock: setup ## Lock the dependencies anew, from pyproject.toml
 	@$(python) -m pip install --quiet --target build/uv --upgrade uv

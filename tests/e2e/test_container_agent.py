@@ -1,6 +1,6 @@
-"""The agent in a container: the image, and the mounts and rights that the Quadlet gives it.
+"""The agent in a container: the image, and the mounts and rights of the Quadlet and of the Pod.
 
-Not here: that systemd starts and stops it (docs/install.md), and a Pod's (test_chart.py).
+Not here: that systemd starts and stops the one (docs/install.md), and a cluster the other.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import quadlet
+from tests.lab import container_agents
+from tests.lab.container_agents import PodAgent, QuadletAgent
 from tests.lab.hosts import NamespacedHost
 from tests.lab.waiting import wait_until
 
@@ -21,46 +22,62 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 
-@pytest.fixture
-def host(bench: Bench) -> Iterator[NamespacedHost]:
+@pytest.fixture(params=[QuadletAgent, PodAgent])
+def host(bench: Bench, request: pytest.FixtureRequest) -> Iterator[NamespacedHost]:
     """A host whose agent runs in a container."""
     host = NamespacedHost("host-a")
+    agent: QuadletAgent | PodAgent = request.param(host)
     host.agent_kill()
-    quadlet.start(host)
-    wait_until(lambda: "agent started" in quadlet.log(host), "the agent in its container")
+    agent.start()
+    wait_until(lambda: "agent started" in logs(host, agent.container), "the agent")
     yield host
-    quadlet.stop(host)
+    agent.stop()
+
+
+def logs(host: NamespacedHost, container: str) -> str:
+    done = host.exec("podman", "logs", container, check=False)
+    return done.stdout + done.stderr
 
 
 def test_its_mounts_and_rights_are_enough(bench: Bench, host: NamespacedHost) -> None:
-    container = bench.run(host, image="ghostwriter", options=("--volume", "/data"))
+    options = ("--volume=/data", "--publish=480:80")
+    container = bench.run(host, image="ghostwriter", options=options)
+    wait_until(lambda: "deleted" in logs(host, container.name), "the ghost file to be deleted")
 
-    def logs() -> str:
-        return host.exec("podman", "logs", container.name).stdout
-
-    wait_until(lambda: "deleted" in logs(), "the ghost file to be deleted")
     # Frozen, with the host's ghost limit raised, and captured.
     live = bench.checkpoint(container, "live", leaveRunning=True, archive={})
     assert live.wait_ready()["ghostLimit"]["configFile"] == "/etc/criu/runc.conf"
     assert "ghost-limit" in host.exec("cat", "/etc/criu/runc.conf").stdout
+    # What listens on the host is seen from a network of one's own.
+    copy = {"name": bench.name("copy"), "ignoreVolumes": True}
+    bench.restore(host, live, "refused", **copy, publishPorts=["480:80"]).wait_failed("PortInUse")
     # From the archive, beside the original.
-    copy = bench.restore(
-        host, live, "copy", name=bench.name("copy"), ignoreVolumes=True
-    ).wait_ready()
-    assert copy["container"]["name"] == bench.name("copy")
+    restored = bench.restore(host, live, "copy", **copy, publishPorts=["481:80"]).wait_ready()
+    assert restored["container"]["name"] == copy["name"]
     # In place.
     saved = bench.checkpoint(container)
     saved.wait_ready()
-    before = len(logs().splitlines())
+    before = len(logs(host, container.name).splitlines())
     bench.restore(host, saved).wait_ready()
-    wait_until(lambda: len(logs().splitlines()) > before, "the next number")
+    wait_until(
+        lambda: len(logs(host, container.name).splitlines()) > before, "the container to go on"
+    )
 
 
+@pytest.mark.parametrize("host", [QuadletAgent], indirect=True)
 def test_it_says_what_its_container_lacks(host: NamespacedHost) -> None:
     """Started without the host's PID namespace, it would act on the wrong processes."""
-    *_, start = quadlet.commands(host)
+    *_, start = container_agents.commands(host)
     assert "--pid=host" in start
-    left_out = ("--pid", "-d", "--replace", "--cidfile", "--name", quadlet.CONTAINER, "--cgroups")
+    left_out = (
+        "--pid",
+        "-d",
+        "--replace",
+        "--cidfile",
+        "--name",
+        container_agents.CONTAINER,
+        "--cgroups",
+    )
     done = host.exec(*(word for word in start if not word.startswith(left_out)), check=False)
     assert done.returncode == 2
     assert "--pid=host" in done.stderr

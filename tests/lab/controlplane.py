@@ -77,38 +77,54 @@ def is_ready() -> bool:
 
 def _start_etcd(programs: tools.Tools) -> None:
     if _ETCD.pid() is None:
-        clients, peers = (f"http://{_ETCD_ADDRESS}:{port}" for port in (2379, 2380))
-        _ETCD.start(
-            programs.etcd,
-            f"--data-dir={paths.STATE / 'etcd'}",
-            f"--listen-client-urls={clients}",
-            f"--advertise-client-urls={clients}",
-            f"--listen-peer-urls={peers}",
-            f"--initial-advertise-peer-urls={peers}",
-            f"--initial-cluster=default={peers}",
-            "--unsafe-no-fsync",
-            "--log-level=warn",
-        )
+        _ETCD.start(*etcd_argv(programs, data=paths.STATE / "etcd", address=_ETCD_ADDRESS))
 
 
 def _start_api_server(programs: tools.Tools, keys: pki.Pki) -> None:
     if API_SERVER.pid() is None:
         API_SERVER.start(
-            programs.kube_apiserver,
-            f"--etcd-servers=http://{_ETCD_ADDRESS}:2379",
-            f"--bind-address={paths.GATEWAY}",
-            f"--advertise-address={paths.GATEWAY}",
-            f"--secure-port={PORT}",
-            f"--cert-dir={PKI}",
-            f"--tls-cert-file={keys.server.certificate}",
-            f"--tls-private-key-file={keys.server.key}",
-            f"--client-ca-file={keys.authority.certificate}",
-            "--authorization-mode=RBAC",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            f"--service-account-key-file={keys.tokens.certificate}",
-            f"--service-account-signing-key-file={keys.tokens.key}",
-            "--service-cluster-ip-range=10.0.0.0/24",
+            *api_server_argv(
+                programs, keys, folder=PKI, address=paths.GATEWAY, etcd_address=_ETCD_ADDRESS
+            )
         )
+
+
+def etcd_argv(programs: tools.Tools, *, data: Path, address: str) -> list[str | Path]:
+    """The command line of an etcd that only this machine reaches."""
+    clients, peers = (f"http://{address}:{port}" for port in (2379, 2380))
+    return [
+        programs.etcd,
+        f"--data-dir={data}",
+        f"--listen-client-urls={clients}",
+        f"--advertise-client-urls={clients}",
+        f"--listen-peer-urls={peers}",
+        f"--initial-advertise-peer-urls={peers}",
+        f"--initial-cluster=default={peers}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    ]
+
+
+def api_server_argv(
+    programs: tools.Tools, keys: pki.Pki, *, folder: Path, address: str, etcd_address: str
+) -> list[str | Path]:
+    """The command line of a kube-apiserver that keeps its own files in a folder."""
+    return [
+        programs.kube_apiserver,
+        f"--etcd-servers=http://{etcd_address}:2379",
+        f"--bind-address={address}",
+        f"--advertise-address={address}",
+        f"--secure-port={PORT}",
+        f"--cert-dir={folder}",
+        f"--tls-cert-file={keys.server.certificate}",
+        f"--tls-private-key-file={keys.server.key}",
+        f"--client-ca-file={keys.authority.certificate}",
+        "--authorization-mode=RBAC",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={keys.tokens.certificate}",
+        f"--service-account-signing-key-file={keys.tokens.key}",
+        "--service-cluster-ip-range=10.0.0.0/24",
+    ]
 
 
 def _wait_until_ready() -> None:
@@ -133,21 +149,24 @@ def _write_kubeconfig(keys: pki.Pki) -> None:
     partial.rename(paths.KUBECONFIG)
 
 
-def certificate_kubeconfig(pair: pki.KeyPair) -> str:
+def certificate_kubeconfig(
+    pair: pki.KeyPair, *, server: str = SERVER, authority: Path | None = None
+) -> str:
     """A kubeconfig file's text, for whoever has this client certificate; complete in itself."""
-    return kubeconfig(
-        user={
-            "client-certificate-data": _base64(pair.certificate),
-            "client-key-data": _base64(pair.key),
-        }
-    )
+    user = {
+        "client-certificate-data": _base64(pair.certificate),
+        "client-key-data": _base64(pair.key),
+    }
+    return kubeconfig(user=user, server=server, authority=authority)
 
 
-def kubeconfig(*, user: Mapping[str, str]) -> str:
+def kubeconfig(
+    *, user: Mapping[str, str], server: str = SERVER, authority: Path | None = None
+) -> str:
     """A kubeconfig file's text, for whoever has these credentials; complete in itself."""
     cluster = {
-        "server": SERVER,
-        "certificate-authority-data": _base64(PKI / "authority.crt"),
+        "server": server,
+        "certificate-authority-data": _base64(authority or PKI / "authority.crt"),
     }
     config = {
         "apiVersion": "v1",

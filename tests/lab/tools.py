@@ -1,4 +1,4 @@
-"""Programs written in Go: kube-apiserver, kubectl and etcd; checkpointctl and promtool, as judges.
+"""Programs written in Go: kube-apiserver, kubectl and etcd; judges: checkpointctl, promtool, helm.
 
 The Kubernetes programs are taken from ``KUBEBUILDER_ASSETS`` if that is set. Else, and all others,
 from the cache, or built from the Go modules pinned in ``go/``. A build takes minutes and happens
@@ -91,6 +91,13 @@ PROMETHEUS: Final = GoModule(
     programs={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
     # It links the client of every cloud that targets can be discovered in.
     tags="remove_all_sd",
+)
+
+
+HELM: Final = GoModule(
+    name="helm",
+    upstream="helm.sh/helm/v4",
+    programs={"helm": "helm.sh/helm/v4/cmd/helm"},
 )
 
 

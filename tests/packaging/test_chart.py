@@ -1,0 +1,247 @@
+"""The chart, judged by the real helm: what it makes and refuses, and that its copies agree.
+
+Not here: that an API server takes it (tests/e2e/test_install.py), and that its Pod can do the work
+of an agent (tests/e2e/test_container_agent.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.lab import helm, tools
+from tests.lab.paths import CHECKOUT
+from tests.lab.shell import CommandFailed, run
+from tests.packaging import chart_sources
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CI = sorted((helm.CHART / "ci").glob("*-values.yaml"))
+# Made by kustomize and helm, each in its own way.
+OWN_LABELS = ("app.kubernetes.io/", "helm.sh/")
+
+
+@functools.cache
+def rendered() -> list[dict[str, Any]]:
+    return helm.template()
+
+
+def of_kind(objects: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    return {each["metadata"]["name"]: each for each in objects if each["kind"] == kind}
+
+
+@pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
+def test_helm_finds_nothing_to_say(values: Path) -> None:
+    assert "0 chart(s) failed" in helm.lint(f"--values={values}")
+
+
+def test_it_can_be_packed(tmp_path: Path) -> None:
+    run(helm.program(), "package", helm.CHART, f"--destination={tmp_path}")
+    (package,) = tmp_path.glob("*.tgz")
+    names = run("tar", "--list", "--file", package).stdout
+    assert "files/crds/containercheckpoints.yaml" in names
+    assert "ci/" not in names
+
+
+def test_its_copies_agree_with_their_sources() -> None:
+    copies = chart_sources.copies()
+    assert copies
+    for copy, source in copies.items():
+        assert copy.read_bytes() == source.read_bytes(), f"{copy}: run make docs"
+    found = {path for path in chart_sources.FILES.rglob("*") if path.is_file()}
+    assert found == set(copies), "run make docs"
+
+
+def test_its_readme_describes_every_value() -> None:
+    assert chart_sources.README.read_text(encoding="utf-8") == chart_sources.readme(), (
+        "run make docs"
+    )
+
+    def leaves(schema: dict[str, Any], prefix: str = "") -> list[str]:
+        found = []
+        for name, each in schema["properties"].items():
+            if name != "global":
+                nested = "properties" in each and each.get("additionalProperties") is False
+                of_kubernetes = {"requests", "limits"} & set(each.get("properties", ()))
+                path = f"{prefix}{name}"
+                found += leaves(each, f"{path}.") if nested and not of_kubernetes else [path]
+        return found
+
+    schema = yaml.safe_load((helm.CHART / "values.schema.json").read_text())
+    described = chart_sources.names()
+    assert sorted(described) == sorted(leaves(schema))
+
+
+def test_the_schema_is_one() -> None:
+    schema = yaml.safe_load((helm.CHART / "values.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("agent.maxOperation=1", "additional properties 'maxOperation' not allowed"),
+        ("agent.maxOperations=0", "agent/maxOperations"),
+        ("agent.archiveDir=archives", "agent/archiveDir"),
+        ("agent.hostPaths={/}", "agent/hostPaths/0"),
+        ("image.digest=abc", "image/digest"),
+        ("controller.replicas=2", "additional properties 'replicas' not allowed"),
+        ("crds.keep=yes", "crds/keep"),
+    ],
+)
+def test_mistakes_in_values(value: str, message: str) -> None:
+    with pytest.raises(CommandFailed) as raised:
+        helm.template("--set", value)
+    assert message in raised.value.output
+
+
+def test_another_namespace_is_refused() -> None:
+    """The heartbeats are in one namespace, wherever the agents are."""
+    with pytest.raises(CommandFailed, match="--namespace podman-checkpoint-system"):
+        run(helm.program(), "template", helm.CHART, "--namespace=default")
+
+
+def test_the_crds_are_the_projects_and_stay() -> None:
+    crds = of_kind(rendered(), "CustomResourceDefinition")
+    for copy in sorted((chart_sources.FILES / "crds").iterdir()):
+        source = yaml.safe_load(copy.read_text())
+        crd = crds.pop(source["metadata"]["name"])
+        assert crd["spec"] == source["spec"]
+        assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert not crds
+    freed = of_kind(helm.template("--set=crds.keep=false"), "CustomResourceDefinition")
+    assert all("annotations" not in each["metadata"] for each in freed.values())
+
+
+AGENTS_OFF = "--set=agent.enabled=false"
+MONITORED = (
+    "--set=metrics.podMonitor.enabled=true",
+    "--set=metrics.prometheusRule.enabled=true",
+    "--set=grafana.dashboard.enabled=true",
+)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "components", "values"),
+    [
+        ("cluster", [], ()),
+        ("hosts", [], (AGENTS_OFF,)),
+        ("cluster", ["monitoring"], MONITORED),
+    ],
+)
+def test_kustomize_makes_the_same(
+    tmp_path: Path, overlay: str, components: list[str], values: tuple[str, ...]
+) -> None:
+    """Two ways to install, one result: all but names' prefixes and labels of the tools."""
+    manifests = os.path.relpath(CHECKOUT / "manifests", tmp_path)
+    kustomization = {
+        "resources": [f"{manifests}/overlays/{overlay}"],
+        "components": [f"{manifests}/components/{each}" for each in components],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    made = run(tools.find().kubectl, "kustomize", tmp_path).stdout
+    ours = plain([each for each in yaml.safe_load_all(made) if each["kind"] != "Namespace"])
+
+    hooks = "helm.sh/hook"
+    theirs = plain(
+        [
+            each
+            for each in helm.template("--set=fullnameOverride=podman-checkpoint", *values)
+            if hooks not in each["metadata"].get("annotations", ())
+        ]
+    )
+
+    assert theirs.keys() == ours.keys()
+    for key, each in theirs.items():
+        assert each == ours[key], key
+
+
+def plain(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Objects without what tells the tools apart."""
+    return {(each["kind"], each["metadata"]["name"]): _without_labels(each) for each in objects}
+
+
+def _without_labels(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_labels(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    left = {}
+    for name, each in value.items():
+        kept = _without_labels(each)
+        if name in ("labels", "matchLabels", "annotations"):
+            kept = {
+                k: v
+                for k, v in each.items()
+                if not k.startswith(OWN_LABELS) or k == "app.kubernetes.io/component"
+            }
+        if kept or name not in ("labels", "annotations"):
+            left[name] = kept
+    return left
+
+
+def test_what_can_be_turned_on() -> None:
+    objects = helm.template(f"--values={helm.CHART / 'ci' / 'all-values.yaml'}")
+    (daemon_set,) = of_kind(objects, "DaemonSet").values()
+    (container,) = daemon_set["spec"]["template"]["spec"]["containers"]
+    mounts = {each["mountPath"]: each.get("readOnly", False) for each in container["volumeMounts"]}
+    (monitor,) = of_kind(objects, "PodMonitor").values()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+
+    assert container["image"].startswith("registry.example/podman-checkpoint-operator@sha256:")
+    # An archive directory elsewhere has to be writable, too.
+    assert not mounts["/host/srv/checkpoints"]
+    assert not mounts["/host/srv/data"]
+    assert mounts["/host"]
+    assert endpoint["port"] in [port["name"] for port in container["ports"]]
+    labels = daemon_set["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    config_maps = of_kind(objects, "ConfigMap")
+    assert config_maps["podman-checkpoint-operator-extra"]["data"] == {"a": "b"}
+
+
+def test_monitoring() -> None:
+    objects = helm.template(f"--values={helm.CHART / 'ci' / 'all-values.yaml'}")
+    (monitor,) = of_kind(objects, "PodMonitor").values()
+    assert [each["interval"] for each in monitor["spec"]["podMetricsEndpoints"]] == ["15s"]
+    (rule,) = of_kind(objects, "PrometheusRule").values()
+    assert rule["metadata"]["labels"]["release"] == "prometheus"
+    alerts = [each for group in rule["spec"]["groups"] for each in group["rules"]]
+    for alert in alerts:
+        url = alert["annotations"]["runbook_url"]
+        assert url.startswith("https://wiki.example/docs/runbooks.md#")
+    config_map = of_kind(objects, "ConfigMap")["podman-checkpoint-dashboard"]
+    source = CHECKOUT / "manifests/components/monitoring/dashboard.json"
+    assert json.loads(config_map["data"]["podman-checkpoint.json"]) == json.loads(
+        source.read_text()
+    )
+
+
+def test_users_roles_may_stay_apart() -> None:
+    roles = of_kind(helm.template("--set=rbac.aggregateClusterRoles=false"), "ClusterRole")
+    assert roles["podman-checkpoint-editor"]["rules"]
+    labels = [label for role in roles.values() for label in role["metadata"]["labels"]]
+    assert not [label for label in labels if "aggregate" in label]
+
+
+def test_the_quadlet_and_the_pod_may_do_the_same() -> None:
+    text = (CHECKOUT / "manifests/quadlet/podman-checkpoint-agent.container").read_text()
+    lines = [line.partition("=") for line in text.splitlines() if not line.startswith("#")]
+    (daemon_set,) = of_kind(rendered(), "DaemonSet").values()
+    spec = daemon_set["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    sources = {each["name"]: each["hostPath"]["path"] for each in spec["volumes"]}
+
+    (capabilities,) = (value.split() for name, _, value in lines if name == "AddCapability")
+    assert capabilities == container["securityContext"]["capabilities"]["add"]
+    volumes = [value.split(":")[:2] for name, _, value in lines if name == "Volume"]
+    assert volumes == [
+        [sources[each["name"]], each["mountPath"]] for each in container["volumeMounts"]
+    ]
