@@ -363,8 +363,8 @@ def test_archives_and_an_export_then_a_reboot_into_the_other_kernel(
     machine.exec("podman", "container", "checkpoint", "--leave-running", "--export", export,
                  counter.name)  # fmt: skip
     machine.exec("rm", export)
-    saved = work.checkpoint(counter, "in-place", preCopy=True)
-    assert saved.wait_ready()["statistics"]["pagesPreCopied"] > 0
+    saved = work.checkpoint(counter, "in-place")
+    saved.wait_ready()
     assert counter.state == "exited"
     # Without a network: who is started at boot may get the address of one that waits.
     always = ("--restart=always", "--network=none")
