@@ -137,7 +137,7 @@ def test_a_spec_cannot_be_changed(
     answer = kubectl("patch", what, "--type=merge", f"--patch={patch}", check=False)
 
     assert answer.returncode != 0
-    assert f"spec is immutable: create a new {kind}" in answer.stderr
+    assert f"spec is immutable but for suspend: create a new {kind}" in answer.stderr
 
 
 def test_applying_the_same_again_changes_nothing(create: Create) -> None:

@@ -210,3 +210,19 @@ def test_what_both_kinds_report_is_explained_alike() -> None:
     for shared in sorted(one.keys() & other.keys() - {"conditions", "statistics"}):
         assert one[shared] == other[shared]
     assert one["conditions"]["items"] == other["conditions"]["items"]
+
+
+@pytest.mark.parametrize("kind", OPERATIONS)
+def test_all_of_a_spec_but_suspend_is_immutable(kind: str) -> None:
+    spec = schema(kind, "spec")
+    (rule,) = (
+        each["rule"]
+        for each in spec["x-kubernetes-validations"]
+        if "spec is immutable" in each["message"]
+    )
+
+    for name, field in spec["properties"].items():
+        kept = f"self.{name} == oldSelf.{name}" in rule
+        assert kept == (name != "suspend")
+        optional = name not in spec["required"] and "default" not in field
+        assert (f"has(self.{name}) == has(oldSelf.{name})" in rule) == optional

@@ -10,7 +10,8 @@ from pathlib import Path
 from ..host.ghost_limits import GhostLimits
 from ..host.machine import LocalMachine
 from ..reconcilers.journal import Journal
-from ..reconcilers.queue import Operations, Reconciler
+from ..reconcilers.queue import Operations
+from ..reconcilers.reconciler import Reconciler
 from ..reconcilers.resource import Resource
 from .api_server import ApiServer
 

@@ -121,7 +121,7 @@ class Hooks(SpecPart):
 
 
 class CheckpointSpec(SpecPart):
-    """What the user asks for; immutable once created."""
+    """What the user asks for; immutable once created, but for ``suspend``."""
 
     node_name: ObjectName
     container_ref: ContainerRef
@@ -136,6 +136,7 @@ class CheckpointSpec(SpecPart):
     hooks: Hooks | None = None
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     timeout_seconds: Seconds = 600
+    suspend: bool = False
 
     @model_validator(mode="after")
     def _hooks_where_it_runs(self) -> Self:

@@ -39,6 +39,8 @@ class Reason(StrEnum):
 
     ACCEPTED = "Accepted"
     """The agent of the host has seen the resource."""
+    SUSPENDED = "Suspended"
+    """`spec.suspend` is true: the operation does not begin."""
     QUEUED = "Queued"
     """Other operations of the host or of the same container go first."""
     WAITING_FOR_CHECKPOINT = "WaitingForCheckpoint"

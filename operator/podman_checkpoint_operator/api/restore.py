@@ -109,7 +109,7 @@ class Verify(SpecPart):
 
 
 class RestoreSpec(SpecPart):
-    """What the user asks for; immutable once created."""
+    """What the user asks for; immutable once created, but for ``suspend``."""
 
     node_name: ObjectName
     source: RestoreSource
@@ -127,6 +127,7 @@ class RestoreSpec(SpecPart):
     bind_mounts: BindMountsOnTarget = BindMountsOnTarget.CREATE
     verify: Verify | None = None
     timeout_seconds: Seconds = 600
+    suspend: bool = False
 
     @model_validator(mode="after")
     def _connections(self) -> Self:

@@ -15,7 +15,8 @@ import kopf
 
 from ..api.names import CHECKPOINTS, GROUP, HOSTS, RESTORES, VERSION
 from ..decisions.failures import OperationFailed
-from ..reconcilers.queue import Operations, Reconciler
+from ..reconcilers.queue import Operations
+from ..reconcilers.reconciler import Reconciler
 from ..reconcilers.registration import Registration
 from ..reconcilers.resource import Resource
 

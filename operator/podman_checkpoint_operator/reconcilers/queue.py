@@ -12,21 +12,23 @@ import asyncio
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
 from ..api.reasons import Reason
 from ..decisions.failures import Interrupted, OperationFailed
+from .answers import answer
 from .explain import unreachable
 from .explained import explained
 from .journal import Journal, Step
 from .observer import Ends, Load, Observer
 from .operation import Operation
 from .podman_port import PodmanUnreachable
+from .reconciler import Reconciler
 from .resource import Reporter, Resource, ResourceGone, StatusUnwritable
 from .restore import WaitForCheckpoint
 
@@ -38,22 +40,6 @@ RETRY_SECONDS: Final = 5.0
 DEFAULT_SECONDS: Final = 600
 _REMEMBERED: Final = 10_000
 _LOOKERS: Final = 2
-
-
-class Reconciler(Protocol):
-    """Carries out one kind of resource."""
-
-    def identify(self, resource: Resource) -> str:
-        """Return what two operations must not touch at once."""
-
-    def run(self, operation: Operation) -> None:
-        """Carry out an operation."""
-
-    def abandon(self, operation: Operation) -> None:
-        """Clean up after an operation whose resource was deleted while no agent was there."""
-
-    def discard(self, resource: Resource) -> None:
-        """Do what the deletion of a resource asks for."""
 
 
 class Operations:
@@ -88,13 +74,21 @@ class Operations:
     def ensure(self, resource: Resource, reconciler: Reconciler) -> None:
         """Begin or continue the operation of a resource, unless it is under way or has ended."""
         uid = resource.uid
-        if uid in self._tasks or uid in self._ended or self._stop.is_set():
+        if uid in self._tasks or self._stop.is_set():
             return
         if resource.finished:
-            self._ends.finished(resource)
+            if uid not in self._ended:
+                self._ends.finished(resource)
+            self._answer(resource)
             return
-        if resource.deleted and self._journal.read(uid) is None:
-            return  # it never began, and must not begin now
+        if uid in self._ended:
+            return
+        if self._journal.read(uid) is None:
+            if resource.deleted:
+                return  # it never began, and must not begin now
+            if resource.suspended:
+                self._answer(resource)
+                return
         task = asyncio.create_task(self._carry_out(resource, reconciler), name=resource.key)
         self._tasks[uid] = task
         task.add_done_callback(lambda _: self._tasks.pop(uid, None))
@@ -112,10 +106,7 @@ class Operations:
             reconciler: of its kind.
             wanted: asks whether the resource is still there; may raise StatusUnwritable.
         """
-        course = self._check(resource, reconciler, wanted)
-        task = asyncio.create_task(course, name=resource.key)
-        self._checks.add(task)
-        task.add_done_callback(self._checks.discard)
+        self._beside(resource, self._check(resource, reconciler, wanted))
 
     async def discard(self, resource: Resource, reconciler: Reconciler) -> None:
         """Do what a resource's deletion asks for, after its operation has ended.
@@ -177,6 +168,24 @@ class Operations:
                         return
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), RETRY_SECONDS)
+
+    def _answer(self, resource: Resource) -> None:
+        if status := answer(resource):
+            self._beside(resource, self._say(resource, status))
+
+    async def _say(self, resource: Resource, status: dict[str, Any]) -> None:
+        try:
+            await self._in(self._lookers, partial(self._reporter.status, resource, status))
+        except StatusUnwritable as error:
+            logger.warning(
+                "status not written", extra={"resource": resource.key, "error": str(error)}
+            )
+
+    def _beside(self, resource: Resource, course: Coroutine[Any, Any, None]) -> None:
+        """Do something that is no operation, and let :meth:`stop` wait for it."""
+        task = asyncio.create_task(course, name=resource.key)
+        self._checks.add(task)
+        task.add_done_callback(self._checks.discard)
 
     def _lock(self, key: str) -> asyncio.Lock:
         return self._containers.setdefault(key, asyncio.Lock())

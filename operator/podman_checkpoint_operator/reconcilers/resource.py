@@ -29,6 +29,11 @@ class Resource:
         return conditions.have_ended(self.status.get("conditions") or ())
 
     @property
+    def suspended(self) -> bool:
+        """Whether it is not to begin yet."""
+        return bool(self.spec.get("suspend"))
+
+    @property
     def key(self) -> str:
         """``kind namespace/name``, for logs and messages."""
         return f"{self.kind} {self.namespace}/{self.name}"

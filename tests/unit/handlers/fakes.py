@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from podman_checkpoint_operator.reconcilers.operation import Operation
-from podman_checkpoint_operator.reconcilers.queue import Operations, Reconciler
+from podman_checkpoint_operator.reconcilers.queue import Operations
+from podman_checkpoint_operator.reconcilers.reconciler import Reconciler
 from podman_checkpoint_operator.reconcilers.registration import Registration
 from podman_checkpoint_operator.reconcilers.resource import Resource
 

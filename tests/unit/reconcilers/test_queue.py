@@ -289,6 +289,56 @@ def finished() -> Resource:
     return Resource("ContainerCheckpoint", "default", "name", "uid-1", 1, {}, status)
 
 
+def test_a_change_after_the_end_is_acknowledged() -> None:
+    """Whoever waits for ``observedGeneration``, as kstatus does, would wait for ever."""
+    ended = finished()
+    changed = replace(
+        ended, generation=2, status={**ended.status, "diagnosis": {"cause": "Rootless"}}
+    )
+
+    host = carry_out(Script(), changed)
+
+    (status,) = host.reporter.statuses[changed.uid]
+    assert status["observedGeneration"] == 2
+    assert {each["observedGeneration"] for each in status["conditions"]} == {2}
+    assert status["diagnosis"] == {"cause": "Rootless"}
+
+
+def test_what_is_suspended_does_not_begin_and_says_so_once() -> None:
+    script = Script()
+    held = resource(suspend=True)
+
+    async def body(host: Host) -> None:
+        host.operations.ensure(held, script)
+        await host.reported(held.uid, "Suspended")
+        told = replace(held, status=host.reporter.statuses[held.uid][-1])
+        host.operations.ensure(told, script)
+        await host.idle()
+        assert len(host.reporter.statuses[held.uid]) == 1
+        assert not script.runs
+
+        resumed = replace(told, generation=2, spec={**held.spec, "suspend": False})
+        host.operations.ensure(resumed, script)
+        await host.reported(held.uid, "Checkpointed")
+
+    host = on_host(body)
+
+    assert script.runs[held.uid] == 1
+    assert host.reporter.statuses[held.uid][-1]["observedGeneration"] == 2
+
+
+def test_what_has_begun_goes_on_when_it_is_suspended() -> None:
+    script = Script()
+    of = resource()
+    begun = Entry(of.uid, of.namespace, of.name, of.kind, dict(of.spec), step=Step.CHECKPOINTING)
+    journal = MemoryJournal()
+    journal.write(begun)
+
+    carry_out(script, replace(of, spec={**of.spec, "suspend": True}), journal=journal)
+
+    assert script.runs[of.uid] == 1
+
+
 def test_a_failure_is_explained_once() -> None:
     failure = OperationFailed(Cause.NO_SPACE, "no room", "Free some")
     host = carry_out(Raising(failure), resource())
