@@ -105,6 +105,13 @@ def common(noun: str) -> list[Option]:
             section=RESOURCE,
             help="How long the operation may take; default: 10m.",
         ),
+        Field(
+            "--suspend",
+            field="suspend",
+            is_flag=True,
+            section=RESOURCE,
+            help="Create it now, and let it begin when spec.suspend is set to false.",
+        ),
         *waiting(f"the {noun} has ended"),
         dry_run(),
         output("json", "yaml", "name"),
@@ -183,6 +190,8 @@ def carry_out(session: Session, resource: Resource, made: Object, flags: Mapping
     Raises:
         Stop: it was refused, it failed, or the time is over.
     """
+    if flags["wait"] and flags["suspend"]:
+        raise error("--wait and --suspend exclude each other: it begins when it is resumed")
     if flags["wait"] and flags["dry_run"] != "none":
         raise error("--wait and --dry-run exclude each other: nothing will happen")
     validated(resource, made["metadata"]["name"], made["spec"])

@@ -64,7 +64,7 @@ def test_every_field_of_a_checkpoint_can_be_asked_for(capsys: pytest.CaptureFixt
         *("--archive", "--compression", "gzip", "--include-bind-mounts", "--ignore-rootfs"),
         *("--ignore-volumes", "--deletion-policy", "Delete", "--time-limit", "1h"),
         *("--pre-checkpoint", "psql -Xqc 'select 1'", "--post-checkpoint", "true"),
-        *("--hook-timeout", "90s", "--hook-on-error", "Continue"),
+        *("--hook-timeout", "90s", "--hook-on-error", "Continue", "--suspend"),
     )
     by_id = made(capsys, "create", "0123456789ab", "--node", "host-a")
     asked = set(paths_of(by_name["spec"])) | set(paths_of(by_id["spec"]))
@@ -85,7 +85,7 @@ def test_every_field_of_a_restore_can_be_asked_for(capsys: pytest.CaptureFixture
             *("-p", "1434:1433", "--publish", "8080", "--existing-container", "Replace"),
             *("--use-existing-bind-mounts", "--ignore-rootfs", "--ignore-volumes"),
             *("--ignore-static-ip", "--ignore-static-mac", "--time-limit", "30"),
-            *("--verify", "true", "--verify-timeout", "5s"),
+            *("--verify", "true", "--verify-timeout", "5s", "--suspend"),
         ),
         made(capsys, *RESTORE, "--tcp-established"),
         made(
@@ -143,6 +143,7 @@ def test_a_checkpoint_as_other_commands_print_it(capsys: pytest.CaptureFixture[s
         ((*CREATE, "--pre-checkpoint", ""), "spec.hooks.preCheckpoint.exec.command"),
         ((*CREATE, "--label", "x"), "invalid label"),
         ((*CREATE, "--wait"), "--wait and --dry-run exclude each other"),
+        ((*CREATE, "--wait", "--suspend"), "--wait and --suspend exclude"),
         (("create", "a b", "--node", "host-a"), "spec.containerRef.name"),
         (("create", "sql1", "--node", "Host_A"), "spec.nodeName"),
         ((*RESTORE, "--tcp-established", "--tcp-close"), "exclude each other"),
