@@ -260,6 +260,20 @@ def test_an_agent_leaves_the_annotations_of_others(fleet: Fleet, change: str) ->
     assert f"its own finalizer {FINALIZER} and annotations {ANNOTATION_PREFIX}/*" in said(done)
 
 
+def test_what_a_host_lets_touch_is_not_its_agents_to_say(fleet: Fleet) -> None:
+    unasked = {"requireNamespaceLabel": False}
+    kubectl("delete", f"phost/{fleet.a}")
+    try:
+        message = fleet.try_("token", podman_host(fleet.a, spec=unasked))
+        assert "registers its host without a spec" in message
+        assert fleet.try_("token", podman_host(fleet.a)) == ""
+    finally:
+        apply(podman_host(fleet.a, spec={"requireNamespaceLabel": True}))
+    patch = f"--patch={json.dumps({'spec': unasked})}"
+    done = fleet.as_("token", "patch", f"phost/{fleet.a}", "--type=merge", patch)
+    assert "does not change the spec of a PodmanHost" in said(done)
+
+
 def test_an_agent_posts_events_about_the_products_resources_only(fleet: Fleet) -> None:
     a, b = fleet.a, fleet.b
     for what in (event(a, HOSTS.kind, b), event(a, "Pod", "p", "v1")):

@@ -14,7 +14,7 @@ import yaml
 
 from podman_checkpoint_operator.api import names
 from podman_checkpoint_operator.api.checkpoint import CheckpointSpec, CheckpointStatus
-from podman_checkpoint_operator.api.host import HostStatus
+from podman_checkpoint_operator.api.host import HostSpec, HostStatus
 from podman_checkpoint_operator.api.restore import RestoreSpec, RestoreStatus
 from tests.lab.paths import CHECKOUT
 
@@ -36,6 +36,7 @@ MODELS: list[tuple[str, str, type[ApiModel]]] = [
     (names.CHECKPOINTS.kind, "status", CheckpointStatus),
     (names.RESTORES.kind, "spec", RestoreSpec),
     (names.RESTORES.kind, "status", RestoreStatus),
+    (names.HOSTS.kind, "spec", HostSpec),
     (names.HOSTS.kind, "status", HostStatus),
 ]
 SHAPE = {"type", "properties", "items", "required", "enum", "format", "anyOf"}

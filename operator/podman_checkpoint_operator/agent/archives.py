@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ..api.common import Compression
+from ..api.names import NAMESPACE_LABEL
 from ..archive import members
 from ..archive.bind_mounts import up_to
 from ..archive.capture import capture_file, capture_tree
@@ -256,6 +257,7 @@ def _manifest(verified: Verified) -> Manifest:
         pod=metadata.pod,
         shared_namespaces=metadata.shared_namespaces,
         architecture=metadata.architecture,
+        namespace=metadata.labels.get(NAMESPACE_LABEL),
         origin=metadata.origin,
         file_locks=verified.file_locks,
         connections=verified.connections,

@@ -152,18 +152,31 @@ async def _run(settings: Settings) -> None:
         boot_id=machine.boot_id,
         max_operations=settings.max_operations,
     )
+    registration = Registration(
+        ApiHostRegistry(settings.node_name),
+        HostObserver(settings.host_root, podman, machine, limits, store),
+    )
+
+    def label_required() -> bool:
+        return registration.spec().require_namespace_label
+
     handled = Handled(
         operations=operations,
         checkpoints=checkpoint.CheckpointReconciler(
-            DumpTools(podman, machine, archives, limits, policies)
+            DumpTools(podman, machine, archives, limits, policies, label_required)
         ),
         restores=restore.RestoreReconciler(
-            restore.Tools(podman, machine, archives, api_server, policies, settings.node_name)
+            restore.Tools(
+                podman,
+                machine,
+                archives,
+                api_server,
+                policies,
+                settings.node_name,
+                label_required,
+            )
         ),
-        registration=Registration(
-            ApiHostRegistry(settings.node_name),
-            HostObserver(settings.host_root, podman, machine, limits, store),
-        ),
+        registration=registration,
     )
     # Before anything else: no container stays frozen because an agent died.
     await asyncio.to_thread(recover.undo, journal, machine, limits)

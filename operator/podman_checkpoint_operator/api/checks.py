@@ -92,6 +92,10 @@ class CheckName(StrEnum):
     """Bind mounts whose content is in the archive: nothing is at their sources, or
     `spec.bindMounts` says to use what is there; and there is room for the content."""
     # Before both
+    NAMESPACE = "Namespace"
+    """The container's label `podman-checkpoint.dev/namespace`, where it has one, is the resource's
+    namespace; on a host with `spec.requireNamespaceLabel` it has one. A container that is to be
+    replaced or adopted is looked at, too."""
     ROOTFUL = "Rootful"
     """Podman runs as root; CRIU cannot do without."""
     CRIU = "CRIU"

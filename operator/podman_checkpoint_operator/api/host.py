@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from .common import Condition, Count, StatusPart
+from .common import ApiModel, Condition, Count, StatusPart
+
+
+class HostSpec(ApiModel):
+    """What administrators ask of the host.
+
+    Unknown fields are left out: hosts of one fleet may have agents of several versions.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    require_namespace_label: bool = False
 
 
 class HostRuntime(StatusPart):

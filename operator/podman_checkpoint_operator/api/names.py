@@ -33,5 +33,8 @@ FINALIZER: Final = f"{GROUP}/agent"
 ANNOTATION_PREFIX: Final = f"agent.{GROUP}"
 REPORTING_COMPONENT: Final = f"{GROUP}/node-agent"
 
+NAMESPACE_LABEL: Final = f"{GROUP}/namespace"
+"""Label of a container: resources of this namespace only may touch it."""
+
 ORIGIN_FILE: Final = f"{GROUP}.json"
 """Beside a checkpoint, in its archive or its bundle: which host took it, and for which resource."""

@@ -90,6 +90,7 @@ class ArchiveMetadata:
     ports: tuple[Port, ...]
     volumes: tuple[Volume, ...]
     bind_mounts: tuple[BindMount, ...]
+    labels: Mapping[str, str]
     origin: Mapping[str, str]
     """What this operator noted when it wrote the archive; empty for archives made by Podman."""
 
@@ -128,8 +129,14 @@ def parse_metadata(files: Mapping[str, bytes]) -> ArchiveMetadata:
         ports=tuple(_port(port) for port in _objects(config, "newPortMappings")),
         volumes=volumes,
         bind_mounts=_bind_mounts(spec, {container_id, *namespaces.values()}, volumes),
-        origin={key: value for key, value in origin.items() if isinstance(value, str)},
+        labels=_strings(config.get("labels")),
+        origin=_strings(origin),
     )
+
+
+def _strings(values: object) -> dict[str, str]:
+    pairs = values.items() if isinstance(values, dict) else ()
+    return {key: value for key, value in pairs if isinstance(value, str)}
 
 
 def _namespaces(config: Mapping[str, Any]) -> dict[str, str]:

@@ -119,6 +119,8 @@ class Container:
     checkpointed: bool = False
     """Whether Podman knows that a checkpoint has stopped it; forgotten at the next boot."""
     restart_policy: RestartPolicy = RestartPolicy("no")
+    namespace: str | None = None
+    """Whose resources only may touch it, by its label; None without one."""
     unit: str = ""
     """The systemd unit, a Quadlet's also, that runs it."""
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ..api.names import NAMESPACE_LABEL
 from ..decisions.facts import (
     Container,
     Endpoint,
@@ -56,6 +57,7 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         published=tuple(_published(host_config.get("PortBindings") or {})),
         checkpointed=bool(state.get("Checkpointed")),
         restart_policy=_restart_policy(host_config.get("RestartPolicy") or {}),
+        namespace=(config.get("Labels") or {}).get(NAMESPACE_LABEL),
         unit=(config.get("Labels") or {}).get(_UNIT_LABEL, ""),
         health_check=_is_checked(config.get("Healthcheck") or {}),
         infra=bool(data.get("IsInfra")),

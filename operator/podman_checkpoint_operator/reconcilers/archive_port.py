@@ -75,6 +75,8 @@ class Manifest:
     """Those of its pod's infra container that it was in."""
     architecture: str = ""
     """Empty where the archive does not tell."""
+    namespace: str | None = None
+    """Whose resources only may touch the container, by its label; None without one."""
     origin: Mapping[str, str] = field(default_factory=dict)
     """What :attr:`Contents.origin` was; empty for archives that Podman has made."""
     file_locks: bool = False

@@ -22,6 +22,7 @@ from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import size
 from ..decisions.recovery import Next
+from ..decisions.tenancy import Tenant
 from .archive_port import Contents, Stored, archive_name
 from .contents import contents_of, report_mounts
 from .dump import Dumper, Tools
@@ -93,6 +94,7 @@ class _Course:
         self._machine = tools.machine
         self._archives = tools.archives
         self._policies = tools.policies
+        self._label_required = tools.label_required
         self._operation = operation
         self._spec = spec = CheckpointSpec.model_validate(operation.resource.spec)
         self._hooks = Hooks(tools.podman, tools.machine, operation, spec)
@@ -167,6 +169,9 @@ class _Course:
         """Observe everything that can stand in the way, and stop at what does."""
         operation = self._operation
         operation.progress(Reason.PREFLIGHT, f"Looking at container {container.name}")
+        # First of all: what else is seen of the container is told to its own namespace only.
+        tenant = Tenant(operation.resource.namespace, self._label_required())
+        operation.check([tenant.check(container)])
         archives = self._archives.location()
         report_mounts(operation, container, self._spec, self._machine, archives)
         contents = self._contents(container)
@@ -178,6 +183,7 @@ class _Course:
             contents=contents,
             archives=archives,
             pod=self._podman.pod(container.pod) if container.pod else None,
+            tenant=tenant,
             others=self._podman.sharing(shared),
         )
         self._dumper.predicted = observation.processes.ghost_files

@@ -49,6 +49,9 @@ class Tools:
     archives: Archives
     limits: GhostLimits
     policies: RestartPolicies
+    label_required: Callable[[], bool]
+    """Whether the host lets nobody touch containers without the label of a namespace; may raise
+    StatusUnwritable."""
 
 
 class Dumper:

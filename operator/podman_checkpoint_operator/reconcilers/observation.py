@@ -16,6 +16,7 @@ from ..decisions.facts import Container, Host, Mount, Pod, Processes, Space
 from ..decisions.option_preflight import pre_copy_checks
 from ..decisions.preflight import Check
 from ..decisions.shared_mounts import copied, shared_mount_checks
+from ..decisions.tenancy import Tenant
 from .archive_port import Contents
 from .machine_port import Machine
 
@@ -52,6 +53,7 @@ def observe(
     contents: Contents,
     archives: Path,
     pod: Pod | None,
+    tenant: Tenant,
     others: Sequence[Container] = (),
 ) -> Observation:
     """Look at the host, the container, its processes, and the room for their images.
@@ -63,11 +65,13 @@ def observe(
         contents: what the archive will hold, or would.
         archives: the directory that archives are written to.
         pod: that the container is in, if any.
+        tenant: on whose behalf.
         others: running containers that mount what goes into the archive.
     """
     host = machine.host()
     wanted = _wanted(spec)
     checks = [
+        tenant.check(container),
         *preflight.container_checks(container, wanted),
         *pod_preflight.checkpoint_checks(container, pod, archive=wanted.archive),
         *pre_copy_checks(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+from ..api.host import HostSpec
 from ..decisions.failures import OperationFailed
 from ..decisions.host_report import Observation, described, differs, ready, require_fit, unfit
 from .explain import unreachable
@@ -74,10 +75,20 @@ class Registration:
     def seen(self, body: Mapping[str, Any], *, deleted: bool) -> None:
         """Take note of the PodmanHost as the API server has it."""
         with self._lock:
-            told = {} if self._known is None else self._known.get("status") or {}
-            if deleted or dict(body.get("status") or {}) != told:
+            known = self._known or {"metadata": {}}
+            told = known.get("status") or {}
+            changed = body["metadata"].get("generation") != known["metadata"].get("generation")
+            if deleted or changed or dict(body.get("status") or {}) != told:
                 self._look_at = 0.0
             self._known = None if deleted else body
+
+    def spec(self) -> HostSpec:
+        """Return what the administrators ask of the host.
+
+        Raises:
+            StatusUnwritable: it is not known, and the API server is out of reach or refuses.
+        """
+        return HostSpec.model_validate(self._host().get("spec") or {})
 
     def beat(self) -> None:
         """Give a sign of life, and report what has changed; to be called again and again."""
@@ -112,7 +123,9 @@ class Registration:
         self._registry.status(host["metadata"]["uid"], status)
         self._written_at = time.monotonic()
         with self._lock:
-            self._known = {**host, "status": {**told, **status}}
+            # It may have been deleted or changed meanwhile.
+            if self._known is not None:
+                self._known = {**self._known, "status": {**told, **status}}
 
     def _status(self, host: Mapping[str, Any]) -> dict[str, Any]:
         before = list((host.get("status") or {}).get("conditions") or ())

@@ -7,7 +7,7 @@ both cases it stays where it is until the restored container has been seen runni
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from ..decisions.archive_preflight import Claim
 from ..decisions.facts import StoredCheckpoint
 from ..decisions.failures import OperationFailed
 from ..decisions.source import ArchivedState, LocalState, NotYet, State, state_of_checkpoint
+from ..decisions.tenancy import Tenant
 from .archive_port import Archives
 from .command import Commands
 from .journal import Step
@@ -53,6 +54,9 @@ class Tools:
     checkpoints: Checkpoints
     policies: RestartPolicies
     node_name: str
+    label_required: Callable[[], bool]
+    """Whether the host lets nobody touch containers without the label of a namespace; may raise
+    StatusUnwritable."""
 
 
 class RestoreReconciler:
@@ -112,13 +116,23 @@ class RestoreReconciler:
 
     def _local(self, operation: Operation, spec: RestoreSpec) -> LocalRestore:
         tools = self._tools
-        return LocalRestore(tools.podman, tools.machine, tools.policies, operation, spec)
+        tenant = self._tenant(operation)
+        return LocalRestore(tools.podman, tools.machine, tools.policies, tenant, operation, spec)
 
     def _archived(self, operation: Operation, spec: RestoreSpec) -> ArchiveRestore:
         tools = self._tools
         return ArchiveRestore(
-            tools.podman, tools.machine, tools.archives, tools.policies, operation, spec
+            tools.podman,
+            tools.machine,
+            tools.archives,
+            tools.policies,
+            self._tenant(operation),
+            operation,
+            spec,
         )
+
+    def _tenant(self, operation: Operation) -> Tenant:
+        return Tenant(operation.resource.namespace, self._tools.label_required())
 
     def _source(self, operation: Operation, spec: RestoreSpec) -> State:
         """Return where the state is; decided once, so that a retry finds the same."""

@@ -21,6 +21,7 @@ from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.option_preflight import volume_checks
 from ..decisions.source import ArchivedState
+from ..decisions.tenancy import Tenant
 from . import shared_network
 from .archive_port import Archives, Manifest
 from .bind_mounts import BindMounts
@@ -56,6 +57,7 @@ class ArchiveRestore:
         machine: Machine,
         archives: Archives,
         policies: RestartPolicies,
+        tenant: Tenant,
         operation: Operation,
         spec: RestoreSpec,
     ) -> None:
@@ -63,6 +65,7 @@ class ArchiveRestore:
         self._machine = machine
         self._archives = archives
         self._policies = policies
+        self._tenant = tenant
         self._operation = operation
         self._spec = spec
         self._replacement = Replacement(podman, operation)
@@ -127,6 +130,7 @@ class ArchiveRestore:
         existing = self._podman.find(name if self._spec.name else manifest.container_id)
         if existing is None or existing.state is not State.RUNNING:
             return False
+        self._operation.check([self._tenant.check(existing)])
         self._operation.status["container"] = identity(existing)
         self._verification.run(existing)
         self._operation.succeed(Reason.ADOPTED, f"Container {existing.name} was running already")
@@ -140,6 +144,7 @@ class ArchiveRestore:
         target = observe_target(self._podman, self._machine, manifest, self._spec)
         description = saved(manifest)
         checks = [
+            self._tenant.check_label("the saved container", manifest.namespace),
             *preflight.option_checks(
                 host, tcp_close=self._spec.tcp_close, runtime=description.runtime
             ),
@@ -163,7 +168,7 @@ class ArchiveRestore:
         ]
         target, bind_checks = self._bind_mounts.look(manifest, target)
         if self._spec.existing_container is ExistingContainer.REPLACE:
-            self._replacement.plan(target)
+            checks += map(self._tenant.check, self._replacement.plan(target))
             target = self._replacement.without_replaced(target, self._spec)
         checks += preflight.conflict_checks(target, name=name)
         checks += volume_checks(
@@ -250,9 +255,7 @@ class ArchiveRestore:
 
     def _explained(self, error: PodmanError) -> OperationFailed:
         container = self._made()
-        if container is None:
-            return explain(error, None, Phase.RESTORE, None)
-        log = self._machine.read_log(container.bundle, "restore.log")
+        log = self._machine.read_log(container.bundle, "restore.log") if container else None
         return explain(error, log, Phase.RESTORE, None)
 
     def _undo(self) -> None:

@@ -16,6 +16,7 @@ from ..decisions.option_preflight import in_place_checks
 from ..decisions.pod_preflight import joined_checks
 from ..decisions.preflight import Check
 from ..decisions.source import LocalState
+from ..decisions.tenancy import Tenant
 from . import shared_network
 from .explain import explain
 from .journal import Step
@@ -43,12 +44,14 @@ class LocalRestore:
         podman: Podman,
         machine: Machine,
         policies: RestartPolicies,
+        tenant: Tenant,
         operation: Operation,
         spec: RestoreSpec,
     ) -> None:
         self._podman = podman
         self._machine = machine
         self._policies = policies
+        self._tenant = tenant
         self._operation = operation
         self._spec = spec
         self._verification = Verification(podman, machine, operation, spec)
@@ -64,6 +67,7 @@ class LocalRestore:
             return self._seen_running(container)
         adopt = self._spec.existing_container is ExistingContainer.ADOPT
         if adopt and container.state is State.RUNNING:
+            operation.check([self._tenant.check(container)])
             self._verification.run(container)
             return operation.succeed(
                 Reason.ADOPTED, f"Container {container.name} was running already"
@@ -105,6 +109,7 @@ class LocalRestore:
         host = self._machine.host()
         self._operation.check(
             [
+                self._tenant.check(container),
                 *preflight.option_checks(
                     host, tcp_close=self._spec.tcp_close, runtime=container.runtime
                 ),

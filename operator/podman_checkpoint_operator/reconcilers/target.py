@@ -118,10 +118,11 @@ class Replacement:
         self._operation = operation
         self._replaced: list[Container] = []
 
-    def plan(self, target: Target) -> None:
-        """Note which containers stand in the way."""
+    def plan(self, target: Target) -> list[Container]:
+        """Note which containers stand in the way, and return them."""
         found = (target.container_by_id, target.container_by_name)
         self._replaced = list({c.id: c for c in found if c is not None}.values())
+        return self._replaced
 
     def without_replaced(self, target: Target, spec: RestoreSpec) -> Target:
         """Return the target as it will be without them."""

@@ -48,6 +48,13 @@ def test_all_of_it() -> None:
     assert metadata.architecture == "arm64"
 
 
+def test_labels() -> None:
+    assert parse_metadata(FILES).labels == {}
+    config = {**CONFIG, "labels": {"app": "sql", "odd": 1}}
+    files = {**FILES, "config.dump": json.dumps(config).encode()}
+    assert parse_metadata(files).labels == {"app": "sql"}
+
+
 def test_podmans_own_archive_tells_the_architecture_by_seccomp() -> None:
     files = {name: FILES[name] for name in ("config.dump", "spec.dump")}
     metadata = parse_metadata(files)

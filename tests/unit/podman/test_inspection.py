@@ -204,6 +204,14 @@ def test_ports_that_it_takes_on_the_host() -> None:
     )
 
 
+def test_whose_it_is_by_its_label() -> None:
+    data = recorded("container")
+    assert container_from_inspect(data).namespace is None
+    for namespace in ("shop", ""):
+        data["Config"]["Labels"] = {"podman-checkpoint.dev/namespace": namespace}
+        assert container_from_inspect(data).namespace == namespace
+
+
 def test_who_else_starts_it() -> None:
     data = recorded("container")
     assert container_from_inspect(data).restart_policy == RestartPolicy("no")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-from unittest.mock import create_autospec
+from unittest.mock import Mock, create_autospec
 
 import pytest
 
@@ -87,7 +87,7 @@ def dumper(sizes: list[int], **spec: Any) -> tuple[Dumper, Operation, RecordingR
     wanted = CheckpointSpec.model_validate(fields)
     policies = create_autospec(RestartPolicies, instance=True)
     policies.suspend.return_value = False
-    tools = Tools(podman, machine, archives, limits, policies)  # type: ignore[arg-type]
+    tools = Tools(podman, machine, archives, limits, policies, Mock())  # type: ignore[arg-type]
     made = Dumper(tools, operation, wanted)
     return made, operation, reporter
 

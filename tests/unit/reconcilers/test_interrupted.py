@@ -28,7 +28,7 @@ DUMPING = {Step.PRE_COPYING, Step.FREEZING, Step.CHECKPOINTING}
 def test_images_of_a_dump_that_nobody_asks_for_any_more(step: Step, state: State) -> None:
     podman = create_autospec(Podman, instance=True)
     machine = create_autospec(Machine, instance=True)
-    tools = Tools(podman, machine, create_autospec(Archives, instance=True), Mock(), Mock())
+    tools = Tools(podman, machine, create_autospec(Archives, instance=True), Mock(), Mock(), Mock())
     container = replace(CONTAINER, state=state)
     podman.find.return_value = podman.inspect.return_value = container
     machine.is_dumped.return_value = False

@@ -222,3 +222,45 @@ def test_an_api_server_that_is_away_is_no_error(
     registered.beat()
 
     assert (registry.beats, len(registry.written)) == (1, 1)
+
+
+def test_what_administrators_ask_is_known_before_anything_is_touched(
+    registered: Registration, registry: Registry
+) -> None:
+    registry.away = True
+    with pytest.raises(StatusUnwritable):
+        registered.spec()
+    registry.away = False
+    assert not registered.spec().require_namespace_label
+
+    assert registry.host is not None
+    asked = {"requireNamespaceLabel": True, "ofANewerVersion": 1}
+    registered.seen({**registry.host, "spec": asked}, deleted=False)
+
+    assert registered.spec().require_namespace_label
+
+
+def test_a_change_during_the_look_is_not_lost(registry: Registry, clock: Clock) -> None:
+    def change() -> Observation:
+        assert registry.host is not None
+        metadata = {**registry.host["metadata"], "generation": 2}
+        spec = {"requireNamespaceLabel": True}
+        registry.host = {**registry.host, "metadata": metadata, "spec": spec}
+        changed.seen(registry.host, deleted=False)
+        return SEEN
+
+    changed = Registration(registry, change)
+    changed.beat()
+
+    assert changed.spec().require_namespace_label
+
+
+def test_a_new_generation_is_seen_at_once(registered: Registration, registry: Registry) -> None:
+    registered.beat()
+    assert registry.host is not None
+    registry.host = {**registry.host, "metadata": {"uid": "uid-1", "generation": 2}}
+
+    registered.seen(registry.host, deleted=False)
+    registered.beat()
+
+    assert registry.written[-1]["observedGeneration"] == 2
