@@ -12,7 +12,7 @@ yaml := $(shell git ls-files '*.yaml' '*.yml' ':!charts/*/templates/*')
 main_path := $(addprefix tests/e2e/test_,checkpoint.py restore.py files.py ghost_limit.py tcp.py postgres.py killed.py)
 on_next_release := PODMAN_CHECKPOINT_LAB_RELEASE=next $(python) -m pytest -m 'lab and not vm'
 
-.PHONY: help demo demo-reboot test test-next soak unit lint format lab-up lab-down bench docs lock clean setup
+.PHONY: help demo demo-reboot test test-next soak unit lint format lab-up lab-down bench docs krew lock clean setup
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -70,6 +70,9 @@ docs: setup ## Write what is made from other files: pages of docs/, copies in ch
 	@PYTHONPATH=operator $(python) -m tests.unit.api.report_page
 	@PYTHONPATH=operator $(python) -m tests.unit.agent.metrics_page
 	@$(python) -m tests.packaging.chart_sources
+
+krew: setup ## Build the plugin for krew into dist/ (url=... is where it will be published)
+	@$(python) -m release.krew --url $(or $(url),$(error say where: make krew url=https://...))
 
 lock: setup ## Lock the dependencies anew, from pyproject.toml
 	@$(python) -m pip install --quiet --target build/uv --upgrade uv

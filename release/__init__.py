@@ -1,0 +1,1 @@
+"""What is made of the project for its users, beside the wheel."""
