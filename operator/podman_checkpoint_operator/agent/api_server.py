@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from kubernetes import client
 
-from ..api.names import API_VERSION, CHECKPOINTS, GROUP, REPORTING_COMPONENT, RESTORES, VERSION
+from ..api.names import CHECKPOINTS, GROUP, REPORTING_COMPONENT, RESTORES, VERSION
 from ..reconcilers.resource import Resource, ResourceGone, StatusUnwritable
 from .refusals import Refused, refused
 
@@ -64,13 +64,7 @@ class ApiServer:
         event = {
             "metadata": {"generateName": f"{resource.name[:200]}-"},
             "eventTime": datetime.now(UTC).isoformat(timespec="microseconds"),
-            "regarding": {
-                "apiVersion": API_VERSION,
-                "kind": resource.kind,
-                "namespace": resource.namespace,
-                "name": resource.name,
-                "uid": resource.uid,
-            },
+            "regarding": resource.reference,
             "type": severity,
             "reason": str(reason),
             "action": str(reason),
@@ -90,9 +84,7 @@ class ApiServer:
                     _request_timeout=_SECONDS,
                 )
         except StatusUnwritable as error:
-            logger.warning(
-                "event not posted", extra={"resource": resource.key, "error": str(error)}
-            )
+            logger.warning("event not posted", extra={"error": str(error)})
 
     def checkpoint(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         """Return a ContainerCheckpoint, or None when there is none.

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -193,7 +193,7 @@ async def _run(settings: Settings) -> None:
         put_back_policies(operations, policies), keep_registered(handled.registration)
     )
     async with Scrapes(metrics, operations.load, podman, store).served(settings.metrics):
-        logger.info("agent started", extra={"node": settings.node_name})
+        logger.info("agent started")
         await kopf.operator(
             registry=registry,
             settings=operator_settings(settings.node_name),
@@ -201,7 +201,9 @@ async def _run(settings: Settings) -> None:
             liveness_endpoint=settings.liveness or None,
         )
     housekeeping.cancel()
-    logger.info("agent stopped", extra={"node": settings.node_name})
+    with suppress(asyncio.CancelledError):
+        await housekeeping
+    logger.info("agent stopped")
 
 
 def operator_settings(node_name: str) -> kopf.OperatorSettings:

@@ -52,7 +52,8 @@ def _run(settings: Settings) -> int:
 
     from ..agent import logs, run  # noqa: PLC0415
 
-    logs.configure(json_lines=settings.log_format == "json", level=settings.log_level)
+    json_lines = settings.log_format == "json"
+    logs.configure(json_lines=json_lines, level=settings.log_level, node=settings.node_name)
     if not Path(settings.podman_url.removeprefix("unix://")).exists():
         logger.warning(
             "Podman's socket does not exist yet; operations wait for it",

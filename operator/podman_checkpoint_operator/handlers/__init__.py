@@ -60,11 +60,12 @@ def register(registry: kopf.OperatorRegistry, handled: Handled) -> None:
         when=owns_archive,
         retries=_DISCARD_TRIES,
     )
-    async def discard(body: kopf.Body, **_: Any) -> None:
+    async def discard(body: kopf.Body, retry: int, **_: Any) -> None:
         try:
             await operations.discard(resource_of(body), handled.checkpoints)
         except OperationFailed as failure:
-            kopf.warn(body, reason=failure.cause, message=failure.message)
+            if retry == 0:
+                kopf.warn(body, reason=failure.cause, message=failure.message)
             raise kopf.TemporaryError(failure.evidence, delay=_DISCARD_RETRY_SECONDS) from failure
 
 

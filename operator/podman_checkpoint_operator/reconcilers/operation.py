@@ -71,7 +71,7 @@ class Operation:
             status=self.status,
         )
         self._journal.write(self.entry)
-        logger.info("step", extra={"step": str(step), **self._fields()})
+        logger.info("step", extra={"step": str(step)})
 
     def note(self, **data: Any) -> None:
         """Write to the journal what the present step is about to make, so that it is not lost."""
@@ -88,22 +88,19 @@ class Operation:
 
     def progress(self, reason: Reason, message: str) -> None:
         """Tell users what is going on; that they cannot be told now does not stop it."""
-        self.status["conditions"] = conditions.progressing(
-            self.status["conditions"],
-            reason=reason,
-            message=message,
-            generation=self.resource.generation,
-            now=datetime.now(UTC),
-        )
+        self._update(conditions.progressing, reason=reason, message=message)
         try:
             self._reporter.status(self.resource, self.status)
         except ResourceGone:
             self._gone = True
         except StatusUnwritable as error:
-            logger.warning("status not written", extra={"error": str(error), **self._fields()})
+            logger.warning("status not written", extra={"error": str(error)})
 
     def wait(self, reason: Reason, failure: OperationFailed) -> None:
         """Tell users what stands in the way for now, and what they can do about it."""
+        known = conditions.find_condition(self.status["conditions"], ConditionType.READY)
+        if not known or known["reason"] != reason:
+            self.event("Warning", failure.cause, failure.message)
         self.status["diagnosis"] = _diagnosis(failure)
         self.progress(reason, failure.evidence)
         del self.status["diagnosis"]
@@ -119,8 +116,11 @@ class Operation:
 
     def reached(self, type_: ConditionType, reason: Reason, message: str) -> None:
         """Note a milestone as a condition; it is written with the next report."""
+        known = conditions.find_condition(self.status["conditions"], type_)
         self._condition(type_, ConditionStatus.TRUE, reason, message)
-        self._reporter.event(self.resource, "Normal", reason, message)
+        # An operation that goes on after its agent was killed may come here once more.
+        if not known or (known["status"], known["reason"]) != (ConditionStatus.TRUE, reason):
+            self.event("Normal", reason, message)
 
     def state(self, type_: ConditionType, true: bool, reason: Reason, message: str) -> None:
         """Note how something is as a condition; it is written with the next report."""
@@ -141,9 +141,10 @@ class Operation:
         Raises:
             OperationFailed: for the first failed check.
         """
+        known = self.status.get("preflight") or ()
         self.status["preflight"] = [check.as_status() for check in checks]
         for check in checks:
-            if check.result == "Warn":
+            if check.result == "Warn" and check.as_status() not in known:
                 self.event("Warning", check.name, check.explanation)
         try:
             require(checks)
@@ -193,15 +194,8 @@ class Operation:
         Raises:
             StatusUnwritable: to be tried again; the journal keeps the result.
         """
-        self.status["conditions"] = conditions.succeeded(
-            self.status["conditions"],
-            reason=reason,
-            message=message,
-            generation=self.resource.generation,
-            now=datetime.now(UTC),
-        )
-        self._finish()
-        logger.info("succeeded", extra=self._fields())
+        self._update(conditions.succeeded, reason=reason, message=message)
+        self.report_end()
 
     def fail(self, failure: OperationFailed) -> None:
         """Report a failure that will not be retried, with its whole explanation.
@@ -210,12 +204,7 @@ class Operation:
             StatusUnwritable: to be tried again; the journal keeps the result.
         """
         self._explain(failure)
-        self._finish()
-        self.event("Warning", failure.cause, failure.message)
-        logger.warning(
-            "failed",
-            extra={**_diagnosis(failure), **self._fields()},
-        )
+        self.report_end()
 
     def give_up(self, failure: OperationFailed) -> None:
         """Report a failure of what cannot be undone yet; the journal keeps what was begun.
@@ -229,13 +218,14 @@ class Operation:
             self.note(givenUp=True)
         except OSError as error:
             self._not_written(error)
-        self.fail(failure)
+        self.report_end()
 
-    def report_again(self) -> None:
-        """Write the final status of an operation that ended while nobody could be told."""
-        self._finish()
+    def report_end(self) -> None:
+        """Write the final status, be it later, or by another agent, than the operation ended.
 
-    def _finish(self) -> None:
+        Raises:
+            StatusUnwritable: to be tried again; the journal keeps the result.
+        """
         self._complete()
         if not self.entry.given_up:
             try:
@@ -245,6 +235,19 @@ class Operation:
         with suppress(ResourceGone):
             self._reporter.status(self.resource, self.status)
         self._ends.told(self.resource, self.status, self._seconds, forget=not self.entry.given_up)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Log the end, and post an event of it unless a milestone has told the same."""
+        told = {each["type"]: each["reason"] for each in self.status["conditions"]}
+        ready = conditions.find_condition(self.status["conditions"], ConditionType.READY) or {}
+        diagnosis = self.status.get("diagnosis")
+        if diagnosis or told.pop(ConditionType.READY) not in told.values():
+            self.event("Warning" if diagnosis else "Normal", ready["reason"], ready["message"])
+        if diagnosis:
+            logger.warning("failed", extra=diagnosis)
+        else:
+            logger.info("succeeded")
 
     def _complete(self) -> None:
         if "completionTime" not in self.status:
@@ -253,33 +256,26 @@ class Operation:
 
     def _not_written(self, error: OSError) -> None:
         """A full disk may be the very failure that users are to hear of."""
-        logger.warning("journal not written", extra={"error": str(error), **self._fields()})
+        logger.warning("journal not written", extra={"error": str(error)})
 
     def _explain(self, failure: OperationFailed) -> None:
         self.status["diagnosis"] = _diagnosis(failure)
-        self.status["conditions"] = conditions.failed(
-            self.status["conditions"],
-            cause=failure.cause,
-            message=failure.message,
-            generation=self.resource.generation,
-            now=datetime.now(UTC),
-        )
+        self._update(conditions.failed, cause=failure.cause, message=failure.message)
 
     def _condition(
         self, type_: ConditionType, status: ConditionStatus, reason: Reason | Cause, message: str
     ) -> None:
-        self.status["conditions"] = conditions.set_condition(
-            self.status["conditions"],
-            type=type_,
-            status=status,
-            reason=reason,
-            message=message,
-            generation=self.resource.generation,
-            now=datetime.now(UTC),
+        self._update(
+            conditions.set_condition, type=type_, status=status, reason=reason, message=message
         )
 
-    def _fields(self) -> dict[str, str]:
-        return {"resource": self.resource.key, "uid": self.resource.uid}
+    def _update(self, change: Callable[..., list[dict[str, Any]]], **about: Any) -> None:
+        self.status["conditions"] = change(
+            self.status["conditions"],
+            generation=self.resource.generation,
+            now=datetime.now(UTC),
+            **about,
+        )
 
 
 def _diagnosis(failure: OperationFailed) -> dict[str, str]:

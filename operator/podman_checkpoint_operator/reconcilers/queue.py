@@ -31,6 +31,7 @@ from .podman_port import PodmanUnreachable
 from .reconciler import Reconciler
 from .resource import Reporter, Resource, ResourceGone, StatusUnwritable
 from .restore import WaitForCheckpoint
+from .subject import about, carried_along
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Operations:
             if resource.suspended:
                 self._answer(resource)
                 return
-        task = asyncio.create_task(self._carry_out(resource, reconciler), name=resource.key)
+        task = _begin(resource, self._carry_out(resource, reconciler))
         self._tasks[uid] = task
         task.add_done_callback(lambda _: self._tasks.pop(uid, None))
 
@@ -116,7 +117,8 @@ class Operations:
         """
         if task := self._tasks.get(resource.uid):
             await asyncio.wait([task])
-        await self._in(self._lookers, lambda: reconciler.discard(resource))
+        with about(resource):
+            await self._in(self._lookers, lambda: reconciler.discard(resource))
 
     async def between(self, container_id: str, call: Callable[[], None]) -> None:
         """Call while no operation is at work on a container."""
@@ -137,33 +139,32 @@ class Operations:
             operation = self._operation(resource)
             with self.load.under_way(resource.kind):
                 if operation.entry.step is Step.FINISHED or operation.entry.given_up:
-                    await self._until_told(operation, operation.report_again)
+                    await self._until_told(operation, operation.report_end)
                 else:
                     await self._until_ended(operation, reconciler)
             self._remember(resource.uid)
         except Interrupted:
-            logger.info("to be continued", extra={"resource": resource.key})
+            logger.info("to be continued")
         except ResourceGone:
             self._ends.deleted(resource)
-            logger.info("deleted before it began", extra={"resource": resource.key})
+            logger.info("deleted before it began")
 
     async def _check(
         self, resource: Resource, reconciler: Reconciler, wanted: Callable[[], bool]
     ) -> None:
         operation = self._operation(resource)
-        fields = {"resource": resource.key, "uid": resource.uid}
         async with self._lock(operation.entry.lock or resource.uid):
             while not self._stop.is_set():
                 try:
                     if operation.entry.given_up or not await self._in(self._lookers, wanted):
-                        logger.info("abandoned", extra=fields)
+                        logger.info("abandoned")
                         if operation.entry.has_begun:
                             abandon = partial(explained, reconciler.abandon, operation)
                             await self._in(self._workers, abandon)
                         self._ends.deleted(resource)
                     return
                 except (StatusUnwritable, PodmanUnreachable, OperationFailed) as error:
-                    logger.warning("not cleaned up yet", extra={"error": str(error), **fields})
+                    logger.warning("not cleaned up yet", extra={"error": str(error)})
                     if isinstance(error, OperationFailed):  # the next start tries again
                         return
                 with suppress(TimeoutError):
@@ -177,13 +178,11 @@ class Operations:
         try:
             await self._in(self._lookers, partial(self._reporter.status, resource, status))
         except StatusUnwritable as error:
-            logger.warning(
-                "status not written", extra={"resource": resource.key, "error": str(error)}
-            )
+            logger.warning("status not written", extra={"error": str(error)})
 
     def _beside(self, resource: Resource, course: Coroutine[Any, Any, None]) -> None:
         """Do something that is no operation, and let :meth:`stop` wait for it."""
-        task = asyncio.create_task(course, name=resource.key)
+        task = _begin(resource, course)
         self._checks.add(task)
         task.add_done_callback(self._checks.discard)
 
@@ -219,7 +218,7 @@ class Operations:
             except StatusUnwritable:
                 await self._pause(operation)
                 if operation.entry.step is Step.FINISHED:
-                    await self._until_told(operation, operation.report_again)
+                    await self._until_told(operation, operation.report_end)
                     return
 
     async def _attempt(self, operation: Operation, reconciler: Reconciler) -> None:
@@ -273,11 +272,8 @@ class Operations:
             try:
                 return await self._in(self._lookers, report)
             except StatusUnwritable as error:
-                logger.warning(
-                    "status not written",
-                    extra={"resource": operation.resource.key, "error": str(error)},
-                )
-                report = operation.report_again
+                logger.warning("status not written", extra={"error": str(error)})
+                report = operation.report_end
                 await self._pause(operation)
 
     async def _pause(self, operation: Operation) -> None:
@@ -289,9 +285,14 @@ class Operations:
             raise Interrupted(operation.resource.key)
 
     def _in(self, pool: ThreadPoolExecutor, call: Callable[[], _T]) -> Awaitable[_T]:
-        return asyncio.get_running_loop().run_in_executor(pool, call)
+        return asyncio.get_running_loop().run_in_executor(pool, carried_along(call))
 
     def _remember(self, uid: str) -> None:
         self._ended[uid] = None
         if len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
+
+
+def _begin(resource: Resource, course: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    with about(resource):
+        return asyncio.create_task(course, name=resource.key)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..api import conditions
+from ..api.names import API_VERSION
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,17 @@ class Resource:
     def key(self) -> str:
         """``kind namespace/name``, for logs and messages."""
         return f"{self.kind} {self.namespace}/{self.name}"
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """A reference to it in the form of Kubernetes, for events and logs."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": self.kind,
+            "namespace": self.namespace,
+            "name": self.name,
+            "uid": self.uid,
+        }
 
 
 class StatusUnwritable(Exception):

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from podman_checkpoint_operator.api.checkpoint import CheckpointSpec
 from podman_checkpoint_operator.api.reasons import Cause, ConditionType, Reason
-from podman_checkpoint_operator.decisions.failures import OperationFailed
+from podman_checkpoint_operator.decisions.failures import Interrupted, OperationFailed
+from podman_checkpoint_operator.decisions.preflight import warned
 from podman_checkpoint_operator.reconcilers import queue
 from podman_checkpoint_operator.reconcilers.journal import Entry, Step
 from podman_checkpoint_operator.reconcilers.operation import Operation
@@ -35,6 +36,7 @@ from podman_checkpoint_operator.reconcilers.podman_port import (
 from podman_checkpoint_operator.reconcilers.queue import Operations
 from podman_checkpoint_operator.reconcilers.resource import Resource, ResourceGone, StatusUnwritable
 from podman_checkpoint_operator.reconcilers.restore import WaitForCheckpoint
+from podman_checkpoint_operator.reconcilers.subject import subject
 from tests.unit.reconcilers.fakes import (
     MemoryJournal,
     RecordingObserver,
@@ -339,6 +341,62 @@ def test_what_has_begun_goes_on_when_it_is_suspended() -> None:
     assert script.runs[of.uid] == 1
 
 
+def test_all_that_is_logged_in_the_course_of_an_operation_tells_its_resource(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = []
+
+    class Listener(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            told.append((record.getMessage(), subject()))
+            return True
+
+    caplog.set_level(logging.INFO)
+    caplog.handler.addFilter(Listener())
+    of = resource()
+    carry_out(Script(lambda _: logging.info("at work")), of)
+    assert told == [("at work", of), ("step", of), ("succeeded", of)]
+
+
+def test_a_milestone_is_an_event_once() -> None:
+    def act(operation: Operation) -> None:
+        operation.reached(ConditionType.CHECKPOINTED, Reason.CHECKPOINTED, "saved")
+        operation.record(Step.STORED)
+
+    def stop(operation: Operation) -> None:
+        act(operation)
+        raise Interrupted("an agent that ends")
+
+    journal = MemoryJournal()
+    first = carry_out(Script(stop), resource(), journal=journal)
+    second = carry_out(Script(act), resource(), journal=journal)
+    assert first.reporter.events == [("Normal", "Checkpointed", "saved")]
+    assert not second.reporter.events
+
+
+def test_a_success_that_no_milestone_has_told_is_an_event() -> None:
+    class Adopting(Script):
+        def run(self, operation: Operation) -> None:
+            operation.succeed(Reason.ADOPTED, "was running already")
+
+    host = carry_out(Adopting(), resource())
+    assert host.reporter.events == [("Normal", "Adopted", "was running already")]
+
+
+def test_a_warning_of_preflight_is_an_event_once() -> None:
+    check = warned("CPU", "another one", "Look")
+    script = Raising(PodmanUnreachable("no socket"))
+    script_run = script.run
+
+    def run(operation: Operation) -> None:
+        operation.check([check])
+        script_run(operation)
+
+    script.run = run  # type: ignore[method-assign]
+    host = carry_out(script, resource())
+    assert [event[1] for event in host.reporter.events].count("CPU") == 1
+
+
 def test_a_failure_is_explained_once() -> None:
     failure = OperationFailed(Cause.NO_SPACE, "no room", "Free some")
     host = carry_out(Raising(failure), resource())
@@ -384,6 +442,10 @@ def test_podman_may_come_back_and_meanwhile_users_know_what_to_do() -> None:
     host = carry_out(script, resource())
     assert script.runs["uid-1"] == 3
     assert Reason.WAITING_FOR_PODMAN in host.reporter.reasons("uid-1")
+    assert [event[:2] for event in host.reporter.events] == [
+        ("Warning", "PodmanUnreachable"),
+        ("Normal", "Checkpointed"),
+    ]
     waiting = host.reporter.statuses["uid-1"][0]
     assert "podman.socket" in waiting["diagnosis"]["remedy"]
     assert "diagnosis" not in host.reporter.statuses["uid-1"][-1]
@@ -489,6 +551,7 @@ def test_a_failure_that_cannot_be_told_is_told_later() -> None:
     assert script.runs["uid-1"] == 1
     assert reporter.ready("uid-1") == Cause.NO_SPACE
     assert host.observer.ends == [("ContainerCheckpoint", Cause.NO_SPACE)]
+    assert reporter.events == [("Warning", "NoSpace", "no room. Free some.")]
 
 
 def test_an_api_server_out_of_reach_before_the_end_does_not_end_the_operation() -> None:
