@@ -120,7 +120,12 @@ def test_a_host_without_criu_says_so(bench: Bench, host_a: Host) -> None:
 def test_a_lost_host_is_told_of_and_comes_back(bench: Bench, host_b: Host) -> None:
     container = bench.count(host_b)
     wait_ready("host-b", "True", "HostReady")
+    owner = bench.checkpoint(
+        container, "owner", leaveRunning=True, archive={}, deletionPolicy="Delete"
+    )
+    archive = support.archive_on_machine(owner.wait_ready())
     host_b.agent_kill()
+    kubectl("delete", *owner.words(), "--wait=false")
     waiting = bench.apply(support.checkpoint(container, "waits"))
     misspelt = support.checkpoint(container, "misspelt")
     misspelt["spec"]["nodeName"] = "hots-b"
@@ -135,6 +140,12 @@ def test_a_lost_host_is_told_of_and_comes_back(bench: Bench, host_b: Host) -> No
     # kstatus takes both for work in progress.
     assert waiting.condition("Reconciling")["status"] == "True"
     assert ready("host-a") == ("True", "HostReady")
+
+    # A silent host may come back; one whose PodmanHost is deleted is given up.
+    assert owner.exists()
+    kubectl("delete", "podmanhost", "host-b")
+    wait_until(lambda: not owner.exists(), "the deletion to be given up")
+    assert archive.exists()
 
     host_b.agent_start()
     waiting.wait_ready()

@@ -58,8 +58,12 @@ class GoModule:
         return _find(r"^go (\S+)", self._manifest())
 
     def cache_name(self) -> str:
-        """Name of the built programs' folder; its digest covers every pinned dependency."""
-        pins = [(self.folder / name).read_text() for name in ("go.mod", "go.sum")]
+        """Name of the built programs' folder; its digest covers pins and code of the folder."""
+        files = (
+            *sorted(self.folder.glob("*.go")),
+            *map(self.folder.joinpath, ("go.mod", "go.sum")),
+        )
+        pins = [file.read_text() for file in files]
         return f"{self.name}-{self.version}-{digest(*pins, *self.tags.split())}"
 
     def _manifest(self) -> str:
@@ -98,6 +102,13 @@ HELM: Final = GoModule(
     name="helm",
     upstream="helm.sh/helm/v4",
     programs={"helm": "helm.sh/helm/v4/cmd/helm"},
+)
+
+
+GITOPS: Final = GoModule(
+    name="gitops",
+    upstream="github.com/fluxcd/cli-utils",
+    programs={"gitops": "."},
 )
 
 

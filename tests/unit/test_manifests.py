@@ -83,10 +83,10 @@ def test_the_agent_can_do_its_work_and_nothing_else() -> None:
     }
 
 
-def test_the_controller_can_mark_and_nothing_else() -> None:
+def test_the_controller_can_mark_and_let_go_and_nothing_else() -> None:
     all_ = [*BOTH, HOSTS.plural]
     assert allowed(roles()["controller"]) == expected(
-        (all_, READ), ([f"{plural}/status" for plural in all_], ["patch"])
+        (all_, READ), ([*BOTH, *(f"{plural}/status" for plural in all_)], ["patch"])
     )
     assert allowed(of_kind("Role")["controller"]) == {(LEASES, "leases", "list")}
     for kind in ("ClusterRole", "Role"):
@@ -133,3 +133,14 @@ def test_every_file_is_applied(folder: Path) -> None:
     there = {file.name for file in folder.glob("*.yaml")} - {"kustomization.yaml"}
     assert there == {each for each in listed if not each.startswith("..")}
     assert all((folder / each).exists() for each in listed)
+
+
+def test_argo_cd_gets_one_health_script_for_every_kind() -> None:
+    folder = CHECKOUT / "manifests" / "argocd"
+    patch = yaml.safe_load((folder / "argocd-cm-patch.yaml").read_text())
+
+    script = (folder / "health.lua").read_text()
+    assert patch["data"] == {
+        f"resource.customizations.health.{GROUP}_{each.kind}": script
+        for each in (CHECKPOINTS, RESTORES, HOSTS)
+    }

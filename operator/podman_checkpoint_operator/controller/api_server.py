@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -12,11 +13,14 @@ from typing import Any, Final
 from kubernetes import client
 
 from ..agent.refusals import Refused, refused
-from ..api.names import CHECKPOINTS, GROUP, HOSTS, RESTORES, SYSTEM_NAMESPACE, VERSION
+from ..api.names import CHECKPOINTS, FINALIZER, GROUP, HOSTS, RESTORES, SYSTEM_NAMESPACE, VERSION
 from ..decisions.heartbeat import Heartbeat, heartbeat_of
 
 _SECONDS: Final = (5, 30)
-_MERGE: Final = "application/merge-patch+json"
+_OPTIONS: Final[dict[str, Any]] = {
+    "_request_timeout": _SECONDS,
+    "_content_type": "application/merge-patch+json",
+}
 _OK: Final = 200
 _PLURALS: Final = {each.kind: each.plural for each in (CHECKPOINTS, RESTORES, HOSTS)}
 
@@ -63,18 +67,49 @@ class FleetApi:
             "metadata": {"resourceVersion": metadata["resourceVersion"]},
             "status": {"conditions": conditions, "observedGeneration": generation},
         }
-        kind, name = _PLURALS[resource["kind"]], metadata["name"]
-        options: dict[str, Any] = {"_request_timeout": _SECONDS, "_content_type": _MERGE}
-        try:
-            with refused(name):
-                if namespace := metadata.get("namespace"):
-                    self._objects.patch_namespaced_custom_object_status(
-                        GROUP, VERSION, namespace, kind, name, body, **options
-                    )
-                else:
-                    self._objects.patch_cluster_custom_object_status(
-                        GROUP, VERSION, kind, name, body, **options
-                    )
-        except Refused as error:
-            if error.status not in (404, 409):  # the watch brings what it has become
-                raise
+        with _unless_changed(metadata["name"]):
+            if namespace := metadata.get("namespace"):
+                self._objects.patch_namespaced_custom_object_status(
+                    *(
+                        GROUP,
+                        VERSION,
+                        namespace,
+                        _PLURALS[resource["kind"]],
+                        metadata["name"],
+                        body,
+                    ),
+                    **_OPTIONS,
+                )
+            else:
+                self._objects.patch_cluster_custom_object_status(
+                    *(GROUP, VERSION, _PLURALS[resource["kind"]], metadata["name"], body),
+                    **_OPTIONS,
+                )
+
+    def release(self, resource: Mapping[str, Any]) -> None:
+        """Take the agent's finalizer off a resource, unless it has changed meanwhile."""
+        metadata = resource["metadata"]
+        kept = [each for each in metadata["finalizers"] if each != FINALIZER]
+        body = {
+            "metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": kept},
+        }
+        with _unless_changed(metadata["name"]):
+            self._objects.patch_namespaced_custom_object(
+                GROUP,
+                VERSION,
+                metadata["namespace"],
+                _PLURALS[resource["kind"]],
+                metadata["name"],
+                body,
+                **_OPTIONS,
+            )
+
+
+@contextmanager
+def _unless_changed(name: str) -> Iterator[None]:
+    try:
+        with refused(name):
+            yield
+    except Refused as error:
+        if error.status not in (404, 409):  # the watch brings what it has become
+            raise

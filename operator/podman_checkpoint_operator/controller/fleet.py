@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from ..api import conditions
 from ..api.names import HOSTS
-from ..decisions.fleet import Silence, marked, silence_of, silences, tells_of
+from ..decisions.fleet import Silence, is_abandoned, marked, silence_of, silences, tells_of
 from ..decisions.heartbeat import LEASE_SECONDS
 from ..reconcilers.resource import StatusUnwritable
 from .api_server import Heartbeats
@@ -34,14 +34,17 @@ class Api(Protocol):
     def conditions(self, resource: Body, conditions: list[dict[str, Any]], generation: int) -> None:
         """Write conditions, unless the resource has changed; raises StatusUnwritable."""
 
+    def release(self, resource: Body) -> None:
+        """Let a resource go whose agent is gone, unless it has changed; raises StatusUnwritable."""
+
 
 class Fleet:
-    """All hosts, and the resources that have not ended, as the watches brought them."""
+    """All hosts, and the resources that wait for theirs, as the watches brought them."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._hosts: dict[str, Body] = {}
-        self._unfinished: dict[str, Body] = {}
+        self._open: dict[str, Body] = {}
         self._sees_since: float | None = None
 
     def seen(self, body: Body, *, deleted: bool) -> None:
@@ -50,11 +53,8 @@ class Fleet:
         if body["kind"] == HOSTS.kind:
             known, key, wanted = self._hosts, metadata["name"], True
         else:
-            known, key, wanted = (
-                self._unfinished,
-                metadata["uid"],
-                not conditions.have_ended(_conditions(body)),
-            )
+            known, key = self._open, metadata["uid"]
+            wanted = _is_deleted(body) or not conditions.have_ended(_conditions(body))
         if wanted and not deleted:
             known[key] = body
         else:
@@ -81,22 +81,40 @@ class Fleet:
         lost = silences(hosts, heartbeats.last, heartbeats.now)
         for host in hosts:
             self._tell(host, lost.get(host["metadata"]["name"]))
-        for resource in list(self._unfinished.values()):
-            self._tell(resource, silence_of(resource, self._hosts, lost, heartbeats.now))
+        for resource in list(self._open.values()):
+            if _is_deleted(resource):
+                if is_abandoned(resource, self._hosts, lost, heartbeats.now):
+                    self._release(resource)
+            else:
+                self._tell(resource, silence_of(resource, self._hosts, lost, heartbeats.now))
 
     def _tell(self, resource: Body, silence: Silence | None) -> None:
         before = _conditions(resource)
         if silence is None or tells_of(before, silence):
             return
-        metadata = resource["metadata"]
-        name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
-        logger.info(
-            "marked",
-            extra={"resource": f"{resource['kind']} {name}", "reason": str(silence.reason)},
-        )
-        generation = metadata.get("generation", 1)
+        logger.info("marked", extra={"resource": _key(resource), "reason": str(silence.reason)})
+        generation = resource["metadata"].get("generation", 1)
         after = marked(before, silence, generation=generation, now=datetime.now(UTC))
         self._api.conditions(resource, after, generation)
+
+    def _release(self, resource: Body) -> None:
+        status = resource.get("status") or {}
+        left = (status.get("archive") or {}).get("uri", "nothing")
+        logger.warning(
+            "deletion given up: its host is gone", extra={"resource": _key(resource), "left": left}
+        )
+        self._api.release(resource)
+
+
+def _key(resource: Body) -> str:
+    metadata = resource["metadata"]
+    name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+    return f"{resource['kind']} {name}"
+
+
+def _is_deleted(resource: Body) -> bool:
+    """Whether its deletion was asked for, and waits for a finalizer."""
+    return bool(resource["metadata"].get("deletionTimestamp"))
 
 
 def _conditions(resource: Body) -> Iterable[Mapping[str, Any]]:

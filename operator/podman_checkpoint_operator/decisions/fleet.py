@@ -1,4 +1,4 @@
-"""What is said of hosts that are gone, and of resources whose host is."""
+"""What is said of hosts that are gone, and what becomes of resources whose host is."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from ..api import conditions
 from ..api.common import ConditionStatus
+from ..api.names import FINALIZER
 from ..api.reasons import ConditionType, Reason
 from .heartbeat import LEASE_SECONDS, Heartbeat
 from .preflight import listed
 
 _GRACE: Final = timedelta(seconds=LEASE_SECONDS)
 """How long an agent may take to register a host, or to see a resource."""
+_GIVE_UP: Final = timedelta(hours=1)
+"""How long a deletion waits for a silent host: longer than a reboot or an upgrade takes."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,33 @@ def silence_of(
         f"No agent has registered a host {host}; there {_are(names)}. Correct spec.nodeName in a"
         " new resource, or start the agent on that host: this one begins then",
     )
+
+
+def is_abandoned(
+    resource: Mapping[str, Any],
+    known: Iterable[str],
+    lost: Mapping[str, Silence],
+    now: datetime,
+) -> bool:
+    """Whether a resource that is being deleted waits for an agent that is not coming back.
+
+    A host whose PodmanHost was deleted, and whose agent has not registered it again, is given up at
+    once; one that is only silent gets time to come back and to delete the archive.
+
+    Args:
+        resource: a ContainerCheckpoint or ContainerRestore.
+        known: the names of all hosts that have registered.
+        lost: those of them that are gone.
+        now: by the API server's clock.
+    """
+    metadata: Mapping[str, Any] = resource["metadata"]
+    if FINALIZER not in (metadata.get("finalizers") or ()):
+        return False
+    host = str(resource["spec"]["nodeName"])
+    waits = now - datetime.fromisoformat(metadata["deletionTimestamp"])
+    if host in lost:
+        return waits > _GIVE_UP
+    return host not in set(known) and waits > _GRACE
 
 
 def marked(

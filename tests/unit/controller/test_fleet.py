@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from podman_checkpoint_operator.api.names import FINALIZER
 from podman_checkpoint_operator.controller import fleet as module
 from podman_checkpoint_operator.controller.api_server import Heartbeats
 from podman_checkpoint_operator.controller.fleet import Fleet
@@ -23,6 +24,7 @@ class Api:
 
     def __init__(self) -> None:
         self.written: list[tuple[str, list[dict[str, Any]]]] = []
+        self.released: list[str] = []
         self.ages = {"host-a": 1, "host-b": 1}
         self.away = False
 
@@ -34,6 +36,9 @@ class Api:
 
     def conditions(self, resource: Any, conditions: list[dict[str, Any]], generation: int) -> None:
         self.written.append((resource["metadata"]["name"], conditions))
+
+    def release(self, resource: Any) -> None:
+        self.released.append(resource["metadata"]["name"])
 
 
 @pytest.fixture
@@ -122,6 +127,17 @@ def test_what_was_deleted_is_forgotten(fleet: Fleet, api: Api, kind: str) -> Non
     fleet.look()
 
     assert gone["metadata"]["name"] not in dict(api.written)
+
+
+def test_what_is_deleted_with_its_host_is_let_go(fleet: Fleet, api: Api) -> None:
+    for name, node in (("gone", "host-x"), ("there", "host-a")):
+        deleted = body("ContainerCheckpoint", name, node=node, ended=True)
+        deleted["metadata"] |= {"deletionTimestamp": LONG_AGO, "finalizers": [FINALIZER]}
+        fleet.seen(deleted, deleted=False)
+    fleet.look()
+
+    assert api.released == ["gone"]
+    assert not api.written
 
 
 def test_who_was_blind_blames_nobody(fleet: Fleet, api: Api, clock: Clock) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from podman_checkpoint_operator.api import conditions
+from podman_checkpoint_operator.api.names import FINALIZER
 from podman_checkpoint_operator.api.reasons import Reason
 from podman_checkpoint_operator.decisions.fleet import (
     Silence,
+    is_abandoned,
     marked,
     silence_of,
     silences,
@@ -122,6 +124,33 @@ def test_an_agent_may_take_its_time_to_register() -> None:
     fresh = resource("a", made=ago(LEASE_SECONDS))
 
     assert silence_of(fresh, [], {}, NOW) is None
+
+
+def deleted(node: str, seconds_ago: float, *, finalizer: str = FINALIZER) -> dict[str, Any]:
+    metadata = {"deletionTimestamp": ago(seconds_ago).isoformat(), "finalizers": [finalizer]}
+    return {"metadata": metadata, "spec": {"nodeName": node}}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "known", "lost", "abandoned"),
+    [
+        (7200, ["a"], {}, False),  # the agent is there, and may be at it
+        (60, ["a"], {"a": LOST}, False),
+        (3601, ["a"], {"a": LOST}, True),
+        (LEASE_SECONDS, [], {}, False),
+        (LEASE_SECONDS + 1, [], {}, True),  # an administrator has deleted the host
+    ],
+)
+def test_who_waits_for_an_agent_in_vain(
+    seconds: int, known: list[str], lost: dict[str, Silence], abandoned: bool
+) -> None:
+    assert is_abandoned(deleted("a", seconds), known, lost, NOW) is abandoned
+
+
+def test_what_waits_for_somebody_else_is_left_to_wait() -> None:
+    theirs = deleted("a", 7200, finalizer="example.org/backup")
+
+    assert not is_abandoned(theirs, [], {}, NOW)
 
 
 def test_a_mark_is_written_once() -> None:
