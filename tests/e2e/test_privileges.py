@@ -7,11 +7,13 @@ them do anything with what an agent has to do with: it is the admission policies
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import yaml
 
 from podman_checkpoint_operator.api.names import (
     ANNOTATION_PREFIX,
@@ -24,13 +26,19 @@ from podman_checkpoint_operator.api.names import (
 )
 from tests import specs
 from tests.lab import credentials
+from tests.lab.controlplane import AUTHORIZER, kubeconfig, other_api_server
 from tests.lab.credentials import NAMESPACE
 from tests.lab.kubectl import apply, kubectl, kubectl_as
+from tests.lab.paths import CHECKOUT
+from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.e2e.support import Bench
+    from tests.lab.inventory import Host
 
 pytestmark = pytest.mark.lab
 
@@ -336,3 +344,111 @@ def test_people_are_not_touched(fleet: Fleet) -> None:
     kubectl("label", what, "a=b")
     kubectl("annotate", what, "a=b")
     kubectl("patch", what, "--subresource=status", "--type=merge", '--patch={"status": {}}')
+
+
+@pytest.fixture(scope="module")
+def asking(fleet: Fleet) -> Iterator[str]:
+    """The URL of an API server that asks the controller what agents may read."""
+    webhook = fleet.folder / "authorizer.kubeconfig"
+    webhook.write_text(kubeconfig(user={}, server=AUTHORIZER))
+    text = (CHECKOUT / "manifests" / "components" / "authorizer" / "authorization.yaml").read_text()
+    where = "/etc/kubernetes/podman-checkpoint-authorizer.kubeconfig"
+    assert where in text
+    file = fleet.folder / "authorization.yaml"
+    file.write_text(text.replace(where, str(webhook)))
+    with other_api_server(file) as server:
+        yield f"--server={server}"
+
+
+@pytest.mark.parametrize("who", LOGINS)
+def test_an_agent_reads_nothing_of_another_host(fleet: Fleet, asking: str, who: str) -> None:
+    a, b = fleet.a, fleet.b
+
+    def tried(*args: str) -> str:
+        return said(fleet.as_(who, asking, *args))
+
+    for kind in (*_PLURALS, HOSTS.plural):
+        field = "metadata.name" if kind == HOSTS.plural else "spec.nodeName"
+        own, others = (f"--field-selector={field}={host}" for host in (a, b))
+        everywhere = () if kind == HOSTS.plural else ("--all-namespaces",)
+        assert tried("get", kind, *everywhere, own) == ""
+        for options in (everywhere, (*everywhere, others), ("--selector=a=b",)):
+            message = tried("get", kind, *options)
+            assert f"agent of host {a} lists and watches only with --field-selector" in message
+        name = (a, b) if kind == HOSTS.plural else (f"of-{a}", f"of-{b}")
+        assert tried("get", kind, name[0]) == ""
+        assert f"the agent of host {a} reads only what is of its own host" in tried(
+            "get", kind, name[1]
+        )
+    assert "NotFound" in tried("get", f"cckpt/neither-{b}")
+    watch = f"/apis/{GROUP}/v1alpha1/{CHECKPOINTS.plural}?watch=true&timeoutSeconds=1"
+    assert "lists and watches only with" in tried("get", f"--raw={watch}")
+    assert tried("get", f"--raw={watch}&fieldSelector=spec.nodeName%3D{a}") == ""
+
+
+def test_an_agent_reads_the_checkpoint_that_it_is_to_restore(fleet: Fleet, asking: str) -> None:
+    a, b = fleet.a, fleet.b
+    wanted = resource(b, name=f"wanted-{b}")
+    restore = resource(a, RESTORES.plural, f"wants-{b}")
+    restore["spec"]["source"] = {"checkpointRef": {"name": f"wanted-{b}"}}
+    apply(wanted)
+    what = f"cckpt/wanted-{b}"
+    try:
+        assert "reads only what is of its own host" in said(fleet.as_("token", asking, "get", what))
+        apply(restore)
+        wait_until(
+            lambda: said(fleet.as_("token", asking, "get", what)) == "", "the agent to be let in"
+        )
+        assert f"is of {b}" in said(fleet.as_("token", asking, "delete", what))
+    finally:
+        kubectl("delete", "--ignore-not-found", what, f"crst/wants-{b}")
+
+
+def test_without_a_host_nothing_is_read_and_others_are_not_asked_about(
+    fleet: Fleet, asking: str
+) -> None:
+    message = said(fleet.as_("unbound", asking, "get", f"cckpt/of-{fleet.a}"))
+    assert "this credential of an agent does not tell its host" in message
+    assert said(fleet.as_("controller", asking, "get", "cckpt,crst,phost")) == ""
+    kubectl(asking, "get", "cckpt,crst,phost", "--all-namespaces")
+
+
+def test_agents_work_with_it(bench: Bench, asking: str, host_a: Host, host_b: Host) -> None:
+    file = "/etc/podman-checkpoint/asking"
+    server = asking.removeprefix("--server=").replace("/", r"\/")
+    known = "/etc/podman-checkpoint/kubeconfig"
+    host_b.exec("sh", "-c", f"sed 's/server: .*/server: {server}/' {known} >{file}")
+    host_b.load_image("busybox")
+    host_b.agent_kill()
+    host_b.agent_start(env={"KUBECONFIG": file})
+    container = bench.count(host_a)
+    saved = bench.checkpoint(container, archive={})
+
+    bench.restore(host_b, saved).wait_ready()
+
+    bench.checkpoint(
+        container.on(host_b), "again", archive={}, deletionPolicy="Delete"
+    ).wait_ready()
+    bench.object(CHECKPOINTS.kind, "again").delete()
+    host_b.exec("rm", file)
+
+
+def test_the_component_is_admitted(asking: str, tmp_path: Path) -> None:
+    manifests = os.path.relpath(CHECKOUT / "manifests", tmp_path)
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "components": [f"{manifests}/components/{each}" for each in ("controller", "authorizer")],
+    }
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(overlay))
+    made = kubectl("kustomize", str(tmp_path)).stdout
+
+    kubectl("apply", "--dry-run=server", "--filename=-", stdin=made)
+
+    of_kind = {each["kind"]: each["spec"] for each in yaml.safe_load_all(made)}
+    pod = of_kind["Deployment"]["template"]["spec"]
+    env = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    assert env["PODMAN_CHECKPOINT_AUTHORIZER"] == "https://0.0.0.0:8443"
+    assert "PODMAN_CHECKPOINT_LIVENESS" in env
+    (way_in,) = of_kind["NetworkPolicy"]["ingress"]
+    assert way_in["ports"][0]["port"] == 8443

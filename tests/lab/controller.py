@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Final
 
-from . import agents, credentials, paths
+from . import agents, controlplane, credentials, paths
 from .processes import Daemon
 
 CONTROLLER: Final = Daemon("controller")
@@ -21,11 +21,15 @@ def up() -> None:
         return
     down()
     _VERSION.write_text(version)
+    pair = controlplane.authorizer_keys()
     _KUBECONFIG.touch(mode=0o600)
     _KUBECONFIG.write_text(credentials.controller_kubeconfig())
     CONTROLLER.start(
         sys.executable,
         *("-m", "podman_checkpoint_operator.cli.controller", "--liveness="),
+        f"--authorizer={controlplane.AUTHORIZER}",
+        f"--authorizer-certificate={pair.certificate}",
+        f"--authorizer-key={pair.key}",
         env={
             **os.environ,
             "PYTHONPATH": str(paths.CHECKOUT / "operator"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import shutil
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -16,16 +17,19 @@ import yaml
 from . import inventory, network, paths, pki, tools
 from .kubectl import DISCOVERY_CACHE, apply, kubectl
 from .processes import Daemon
+from .waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 PORT: Final = 6443
 SERVER: Final = f"https://{paths.GATEWAY}:{PORT}"
 
-_ETCD_ADDRESS: Final = f"127.{paths.SUBNET.removeprefix('10.')}.1"
+_LOOPBACK: Final = f"127.{paths.SUBNET.removeprefix('10.')}.1"
 """A loopback address of this lab's own: etcd asks for no credentials, so no host may reach it."""
+AUTHORIZER: Final = f"https://{_LOOPBACK}:8443"
+"""Where the controller is asked what agents may read, by an API server that is told to."""
 
 _ETCD: Final = Daemon("etcd")
 API_SERVER: Final = Daemon("kube-apiserver")
@@ -50,7 +54,7 @@ def up() -> None:
     if not PKI.exists():
         # Whatever still runs belongs to a lab whose folder was deleted under it.
         down()
-    authority = pki.ensure(PKI, address=paths.GATEWAY)
+    authority = _keys()
     _start_etcd(programs)
     _start_api_server(programs, authority)
     _write_kubeconfig(authority)
@@ -77,16 +81,54 @@ def is_ready() -> bool:
 
 def _start_etcd(programs: tools.Tools) -> None:
     if _ETCD.pid() is None:
-        _ETCD.start(*etcd_argv(programs, data=paths.STATE / "etcd", address=_ETCD_ADDRESS))
+        _ETCD.start(*etcd_argv(programs, data=paths.STATE / "etcd", address=_LOOPBACK))
 
 
 def _start_api_server(programs: tools.Tools, keys: pki.Pki) -> None:
     if API_SERVER.pid() is None:
         API_SERVER.start(
             *api_server_argv(
-                programs, keys, folder=PKI, address=paths.GATEWAY, etcd_address=_ETCD_ADDRESS
+                programs, keys, folder=PKI, address=paths.GATEWAY, etcd_address=_LOOPBACK
             )
         )
+
+
+def _keys() -> pki.Pki:
+    return pki.ensure(PKI, address=paths.GATEWAY, authorizer=_LOOPBACK)
+
+
+def authorizer_keys() -> pki.KeyPair:
+    """Key and certificate for :data:`AUTHORIZER`."""
+    return _keys().authorizer
+
+
+@contextmanager
+def other_api_server(authorization: Path) -> Iterator[str]:
+    """Run a second API server on the same data, and yield its URL.
+
+    Args:
+        authorization: the file with its AuthorizationConfiguration.
+    """
+    daemon = Daemon("kube-apiserver-with-webhook")
+    argv = api_server_argv(
+        tools.find(),
+        _keys(),
+        folder=PKI,
+        address=paths.GATEWAY,
+        etcd_address=_LOOPBACK,
+        port=PORT + 1,
+        authorization=f"--authorization-config={authorization}",
+    )
+    server = f"https://{paths.GATEWAY}:{PORT + 1}"
+    ready = (f"--server={server}", "get", "--raw=/readyz", "--request-timeout=5s")
+    daemon.start(*argv, "--endpoint-reconciler-type=none")
+    try:
+        wait_until(
+            lambda: kubectl(*ready, check=False).returncode == 0, f"{daemon.name} to be ready"
+        )
+        yield server
+    finally:
+        daemon.stop()
 
 
 def etcd_argv(programs: tools.Tools, *, data: Path, address: str) -> list[str | Path]:
@@ -106,7 +148,14 @@ def etcd_argv(programs: tools.Tools, *, data: Path, address: str) -> list[str | 
 
 
 def api_server_argv(
-    programs: tools.Tools, keys: pki.Pki, *, folder: Path, address: str, etcd_address: str
+    programs: tools.Tools,
+    keys: pki.Pki,
+    *,
+    folder: Path,
+    address: str,
+    etcd_address: str,
+    port: int = PORT,
+    authorization: str = "--authorization-mode=RBAC",
 ) -> list[str | Path]:
     """The command line of a kube-apiserver that keeps its own files in a folder."""
     return [
@@ -114,12 +163,12 @@ def api_server_argv(
         f"--etcd-servers=http://{etcd_address}:2379",
         f"--bind-address={address}",
         f"--advertise-address={address}",
-        f"--secure-port={PORT}",
+        f"--secure-port={port}",
         f"--cert-dir={folder}",
         f"--tls-cert-file={keys.server.certificate}",
         f"--tls-private-key-file={keys.server.key}",
         f"--client-ca-file={keys.authority.certificate}",
-        "--authorization-mode=RBAC",
+        authorization,
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={keys.tokens.certificate}",
         f"--service-account-signing-key-file={keys.tokens.key}",

@@ -35,12 +35,19 @@ class Pki:
     authority: KeyPair
     server: KeyPair
     admin: KeyPair
+    authorizer: KeyPair
     tokens: KeyPair
     """Signs the tokens of service accounts. Only the public key of its certificate matters."""
 
 
-def ensure(folder: Path, *, address: str) -> Pki:
-    """Make what is missing in ``folder``; ``address`` is the IP address that clients connect to."""
+def ensure(folder: Path, *, address: str, authorizer: str = "127.0.0.1") -> Pki:
+    """Make what is missing in ``folder``.
+
+    Args:
+        folder: where keys and certificates are.
+        address: the IP address that clients of the API server connect to.
+        authorizer: the one that the API server asks about agents.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authority = _issue(folder, "authority", "/CN=podman-checkpoint-lab", _AUTHORITY)
     names = f"subjectAltName=IP:{address},DNS:kubernetes.default.svc"
@@ -54,6 +61,11 @@ def ensure(folder: Path, *, address: str) -> Pki:
         admin=_issue(
             *(folder, "admin", "/O=system:masters/CN=admin"),
             (*_LEAF, "extendedKeyUsage=clientAuth"),
+            issuer=authority,
+        ),
+        authorizer=_issue(
+            *(folder, "authorizer", "/CN=podman-checkpoint-controller"),
+            (*_LEAF, "extendedKeyUsage=serverAuth", f"subjectAltName=IP:{authorizer}"),
             issuer=authority,
         ),
         tokens=_issue(folder, "tokens", "/CN=service-accounts", _LEAF),

@@ -27,6 +27,9 @@ HOSTS: Final = Resource("PodmanHost", "podmanhosts", "podmanhost", "phost")
 SYSTEM_NAMESPACE: Final = "podman-checkpoint-system"
 """Where the operator's own objects are, such as the hosts' heartbeats."""
 
+CONTROLLER_ACCOUNT: Final = "podman-checkpoint-controller"
+"""The service account of the controller, in that namespace; all others there are agents'."""
+
 # The agent's own marks on objects. Another operator on kopf must not share them: an agent removes a
 # finalizer of this name from every object that its filters do not match.
 FINALIZER: Final = f"{GROUP}/agent"

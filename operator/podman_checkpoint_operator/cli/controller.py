@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..agent.version import product_version
 from .output import refuse
@@ -20,16 +21,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kubernetes.config import ConfigException  # noqa: PLC0415
 
     from ..agent import logs  # noqa: PLC0415
-    from ..controller.run import run  # noqa: PLC0415
+    from ..controller.run import Listening, run  # noqa: PLC0415
 
     logs.configure(json_lines=arguments.log_format == "json", level=arguments.log_level)
     try:
-        run(liveness=arguments.liveness)
+        run(
+            Listening(
+                arguments.liveness,
+                arguments.authorizer,
+                Path(arguments.authorizer_certificate),
+                Path(arguments.authorizer_key),
+            )
+        )
     except ConfigException as error:
         return refuse(
             f"no credentials for the API server: {error}\nSet KUBECONFIG to a kubeconfig of the"
             " controller, or run it as a Pod with a service account"
         )
+    except OSError as error:
+        return refuse(f"cannot listen: {error}")
     return 0
 
 
@@ -46,6 +56,16 @@ def _parser() -> argparse.ArgumentParser:
         "http://127.0.0.1:8087/healthz",
         "where the liveness probe is answered; empty for nowhere",
     )
+    _setting(
+        parser,
+        "authorizer",
+        "",
+        "where the API server asks what agents may read, like https://0.0.0.0:8443; empty for"
+        " nowhere",
+    )
+    for what, file in (("certificate", "tls.crt"), ("key", "tls.key")):
+        path = f"/etc/podman-checkpoint/authorizer/{file}"
+        _setting(parser, f"authorizer-{what}", path, f"the file with its {what}, in PEM")
     _setting(
         parser, "log-format", "text", "lines for people or one JSON object a line", "text", "json"
     )

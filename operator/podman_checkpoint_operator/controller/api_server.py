@@ -58,6 +58,38 @@ class FleetApi:
         now = parsedate_to_datetime(answer.headers["Date"])
         return Heartbeats(tuple(map(heartbeat_of, leases)), now)
 
+    def host_of(self, plural: str, namespace: str, name: str) -> str | None:
+        """Return the host that a resource is for, or None when there is none.
+
+        Raises:
+            StatusUnwritable: the API server is out of reach.
+        """
+        try:
+            with refused(f"{plural} {namespace}/{name}"):
+                found: Any = self._objects.get_namespaced_custom_object(
+                    GROUP, VERSION, namespace, plural, name, _request_timeout=_SECONDS
+                )
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+        return str(found["spec"]["nodeName"])
+
+    def wanted_on(self, host: str, namespace: str) -> list[str]:
+        """Return the names of the checkpoints that restores on a host are to restore.
+
+        Raises:
+            StatusUnwritable: the API server is out of reach.
+        """
+        with refused(RESTORES.plural):
+            found: Any = self._objects.list_namespaced_custom_object(
+                *(GROUP, VERSION, namespace, RESTORES.plural),
+                field_selector=f"spec.nodeName={host}",
+                _request_timeout=_SECONDS,
+            )
+        references = (each["spec"]["source"].get("checkpointRef") for each in found["items"])
+        return [reference["name"] for reference in references if reference]
+
     def conditions(
         self, resource: Mapping[str, Any], conditions: list[dict[str, Any]], generation: int
     ) -> None:

@@ -7,6 +7,8 @@ import io
 import logging
 import socket
 from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import kopf
@@ -16,6 +18,7 @@ from ..agent.housekeeping import repeatedly
 from ..agent.kopf_settings import common_settings, login_as_client
 from ..handlers.fleet import register
 from .api_server import FleetApi
+from .authorizer import Authorizer
 from .fleet import Fleet
 
 logger = logging.getLogger(__name__)
@@ -23,35 +26,49 @@ logger = logging.getLogger(__name__)
 _EVERY_SECONDS: Final = 10.0
 
 
-def run(*, liveness: str) -> None:
-    """Run the controller until it gets SIGTERM or SIGINT.
+@dataclass(frozen=True)
+class Listening:
+    """Where the controller answers."""
 
-    Args:
-        liveness: where the liveness probe is answered; empty for nowhere.
+    liveness: str
+    """The liveness probe; empty for nowhere."""
+    authorizer: str
+    """The API server's question what agents may read; empty for nowhere."""
+    certificate: Path
+    """For it, in PEM, as the key is."""
+    key: Path
+
+
+def run(listening: Listening) -> None:
+    """Run the controller until it gets SIGTERM or SIGINT.
 
     Raises:
         kubernetes.config.ConfigException: there are no credentials for the API server.
+        OSError: an address is taken, or a file cannot be read.
     """
     # The library prints a hint on standard output where there is no kubeconfig.
     with redirect_stdout(io.StringIO()):
         kubernetes.config.load_config()
-    asyncio.run(_run(liveness))
+    asyncio.run(_run(listening))
 
 
-async def _run(liveness: str) -> None:
-    fleet = Fleet(FleetApi())
+async def _run(listening: Listening) -> None:
+    api = FleetApi()
+    fleet = Fleet(api)
     registry = kopf.OperatorRegistry()
     register(registry, fleet.seen)
     login_as_client(registry)
     looking = asyncio.create_task(
         repeatedly(lambda: asyncio.to_thread(fleet.look), seconds=_EVERY_SECONDS)
     )
-    logger.info("controller started")
-    await kopf.operator(
-        registry=registry,
-        settings=common_settings(instance=socket.gethostname()),
-        clusterwide=True,
-        liveness_endpoint=liveness or None,
-    )
+    authorizer = Authorizer(api)
+    with authorizer.served(listening.authorizer, listening.certificate, listening.key):
+        logger.info("controller started")
+        await kopf.operator(
+            registry=registry,
+            settings=common_settings(instance=socket.gethostname()),
+            clusterwide=True,
+            liveness_endpoint=listening.liveness or None,
+        )
     looking.cancel()
     logger.info("controller stopped")
