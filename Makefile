@@ -38,11 +38,12 @@ test-next: setup ## Run all end-to-end tests on the next release's Podman, runc 
 unit: setup ## Run the tests that need no lab
 	@$(python) -m pytest -m 'not lab and not vm' $(args)
 
-soak: ## Repeat what `make test` samples: random histories, busy writers, damaged archives
+soak: ## Repeat what `make test` samples: random histories, busy writers, damaged archives, drains
 	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
 	./lab up; \
 	SOAK=1 $(python) -m pytest --timeout=7200 --durations=0 $(args) \
-		tests/e2e/test_histories.py tests/e2e/test_writers.py tests/e2e/test_storage.py tests/e2e/test_damage.py
+		tests/e2e/test_histories.py tests/e2e/test_writers.py tests/e2e/test_storage.py tests/e2e/test_damage.py \
+		tests/e2e/test_drain.py
 
 lint: setup ## Check style, types and layers
 	@.venv/bin/ruff check --quiet

@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from podman_checkpoint_operator.agent.api_server import ApiServer
 from podman_checkpoint_operator.agent.archives import CheckpointArchives
+from podman_checkpoint_operator.agent.drain_board import ApiBoard
+from podman_checkpoint_operator.agent.host_registry import ApiHostRegistry
 from podman_checkpoint_operator.cli.main import main
 from podman_checkpoint_operator.host.bind_sources import BindSources
 from podman_checkpoint_operator.host.journal import DirectoryJournal
@@ -47,6 +49,8 @@ OWNERS: Final[dict[str, Any]] = {
     "binds": BindSources,
     "store": directory,
     "file": directory.ArchiveFile,
+    "drain": ApiBoard,
+    "host": ApiHostRegistry,
 }
 
 

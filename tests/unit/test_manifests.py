@@ -70,11 +70,12 @@ def test_the_agent_can_do_its_work_and_nothing_else() -> None:
 
     assert allowed(roles()["agent"]) == {
         *expected(
-            (BOTH, [*READ, "patch"]),
+            (BOTH, [*READ, "create", "patch"]),
             ([HOSTS.plural], [*READ, "create"]),
             ([*status, f"{HOSTS.plural}/status"], ["patch", "update"]),
         ),
         ("", "events", "create"),
+        ("", "nodes", "get"),
         ("events.k8s.io", "events", "create"),
     }
     assert "labels" not in roles()["agent"]["metadata"]
@@ -124,6 +125,13 @@ def test_the_policies_name_what_the_agent_uses() -> None:
         assert f"'{name}'" in expressions
     assert policy["spec"]["failurePolicy"] == "Fail"
     assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+
+
+def test_who_drains_hosts_is_nobody_by_default() -> None:
+    role = roles()["drainer"]
+
+    assert allowed(role) == expected(([HOSTS.plural], [*READ, "update", "patch"]))
+    assert "labels" not in role["metadata"]
 
 
 @pytest.mark.parametrize("folder", [BASE, CHECKOUT / "crds"], ids=lambda path: path.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..decisions.facts import Host
+from ..decisions.facts import Host, State
 from ..decisions.failures import OperationFailed
 from ..decisions.host_preflight import lacking_for_tcp_close
 from ..decisions.host_report import Observation
@@ -63,7 +63,7 @@ class HostObserver:
             store_capacity_bytes=capacity_bytes,
             store_available_bytes=available_bytes,
             store_trouble=trouble,
-            running=len(self.podman.running()),
+            running=sum(each.state is State.RUNNING for each in self.podman.containers()),
         )
 
 

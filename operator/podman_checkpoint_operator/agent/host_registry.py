@@ -28,27 +28,26 @@ class ApiHostRegistry:
     def __init__(self, node_name: str) -> None:
         self._name = node_name
         # Not CoordinationV1Api: the client's models take memory for nothing.
-        self._objects = client.CustomObjectsApi()
+        self._objects: Any = client.CustomObjectsApi()
 
     def register(self) -> Mapping[str, Any]:
         """Return the PodmanHost, having made it where there was none."""
         body = {"apiVersion": API_VERSION, "kind": HOSTS.kind, "metadata": {"name": self._name}}
         with refused(f"PodmanHost {self._name}"):
-            try:
-                return self._get()
-            except client.ApiException as error:
-                if error.status != 404:
-                    raise
-            self._objects.create_cluster_custom_object(
+            # A list of one, since an API server may have to ask somebody whether an agent may get.
+            found: list[Mapping[str, Any]] = self._objects.list_cluster_custom_object(
+                GROUP,
+                VERSION,
+                HOSTS.plural,
+                field_selector=f"metadata.name={self._name}",
+                _request_timeout=_SECONDS,
+            )["items"]
+            if found:
+                return found[0]
+            made: Mapping[str, Any] = self._objects.create_cluster_custom_object(
                 GROUP, VERSION, HOSTS.plural, body, _request_timeout=_SECONDS
             )
-            return self._get()
-
-    def _get(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._objects.get_cluster_custom_object(
-            GROUP, VERSION, HOSTS.plural, self._name, _request_timeout=_SECONDS
-        )
-        return found
+        return made
 
     def status(self, uid: str, status: Mapping[str, Any]) -> None:
         """Write the status of the PodmanHost with this UID."""
@@ -61,7 +60,7 @@ class ApiHostRegistry:
                     self._name,
                     {"metadata": {"uid": uid}, "status": status},
                     _request_timeout=_SECONDS,
-                    _content_type=_MERGE,  # type: ignore[call-arg]
+                    _content_type=_MERGE,
                 )
         except Refused as error:
             if error.status in (404, 409):
@@ -82,7 +81,7 @@ class ApiHostRegistry:
                     self._name,
                     {"spec": spec},
                     _request_timeout=_SECONDS,
-                    _content_type=_MERGE,  # type: ignore[call-arg]
+                    _content_type=_MERGE,
                 )
             except client.ApiException as error:
                 if error.status != 404:

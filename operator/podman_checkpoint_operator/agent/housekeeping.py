@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, NoReturn
 
+from ..reconcilers.drain import POLL_SECONDS, Drain
 from ..reconcilers.queue import Operations
 from ..reconcilers.registration import HEARTBEAT_SECONDS, Registration
 from ..reconcilers.restart_policy import RestartPolicies
@@ -43,3 +45,21 @@ async def put_back_policies(operations: Operations, policies: RestartPolicies) -
 async def keep_registered(registration: Registration) -> None:
     """For ever, keep the host registered."""
     await repeatedly(lambda: asyncio.to_thread(registration.beat), seconds=HEARTBEAT_SECONDS)
+
+
+async def keep_drained(drain: Drain, woken: asyncio.Event) -> NoReturn:
+    """For ever, drain the host and restore what was drained, as soon as there is something to do.
+
+    Args:
+        drain: of the host.
+        woken: set when something has changed.
+    """
+    while True:
+        woken.clear()
+        try:
+            seconds = await asyncio.to_thread(drain.turn)
+        except Exception:
+            logger.exception("unexpected")
+            seconds = POLL_SECONDS
+        with suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), seconds)

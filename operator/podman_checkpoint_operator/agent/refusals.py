@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,11 +17,20 @@ class Refused(StatusUnwritable):
 
     Attributes:
         status: of HTTP.
+        reason: in the API server's words.
     """
 
     def __init__(self, what: str, error: client.ApiException) -> None:
         super().__init__(f"{what}: {error.status} {error.reason}: {error.body}")
         self.status = error.status
+        self.reason = _told(error)
+
+
+def _told(error: client.ApiException) -> str:
+    try:
+        return str(json.loads(error.body or "")["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(error.reason)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ from ..host.restart_notes import RestartNotes
 from ..podman.inspection import host_from_info
 from ..podman.service import PodmanService
 from ..reconcilers import checkpoint, restore
+from ..reconcilers.drain import Drain
 from ..reconcilers.dump import Tools as DumpTools
 from ..reconcilers.podman_port import PodmanError
 from ..reconcilers.queue import Operations
@@ -49,9 +50,10 @@ from ..stores.directory import DirectoryStore
 from . import recover
 from .api_server import ApiServer
 from .archives import CheckpointArchives
+from .drain_board import ApiBoard
 from .host_observer import HostObserver
 from .host_registry import ApiHostRegistry
-from .housekeeping import keep_registered, put_back_policies
+from .housekeeping import keep_drained, keep_registered, put_back_policies
 from .kopf_settings import common_settings, login_as_client
 from .metrics import Metrics
 from .scrapes import Scrapes
@@ -156,6 +158,8 @@ async def _run(settings: Settings) -> None:
         ApiHostRegistry(settings.node_name),
         HostObserver(settings.host_root, podman, machine, limits, store),
     )
+    drain = Drain(registration, ApiBoard(settings.node_name), podman, boot_id=machine.boot_id)
+    drain_woken = asyncio.Event()
 
     def label_required() -> bool:
         return registration.spec().require_namespace_label
@@ -177,6 +181,8 @@ async def _run(settings: Settings) -> None:
             )
         ),
         registration=registration,
+        drain=drain,
+        wake=drain_woken.set,
     )
     # Before anything else: no container stays frozen because an agent died.
     await asyncio.to_thread(recover.undo, journal, machine, limits)
@@ -190,7 +196,9 @@ async def _run(settings: Settings) -> None:
     register(registry, handled)
     _register_lifecycle(registry, operations, podman)
     housekeeping = asyncio.gather(
-        put_back_policies(operations, policies), keep_registered(handled.registration)
+        put_back_policies(operations, policies),
+        keep_registered(registration),
+        keep_drained(drain, drain_woken),
     )
     async with Scrapes(metrics, operations.load, podman, store).served(settings.metrics):
         logger.info("agent started")

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from .common import ApiModel, Condition, Count, StatusPart
+from .common import ApiModel, Condition, Count, Seconds, SpecPart, StatusPart
+
+
+class DrainPolicy(StrEnum):
+    """Which running containers a drain saves."""
+
+    LABELLED = "Labelled"
+    ALL = "All"
+
+
+class DrainSpec(SpecPart):
+    """How the host is drained."""
+
+    policy: DrainPolicy = DrainPolicy.LABELLED
+    timeout_seconds: Seconds = 600
+    follow_node: bool = False
 
 
 class HostSpec(ApiModel):
@@ -18,6 +35,43 @@ class HostSpec(ApiModel):
     model_config = ConfigDict(extra="ignore")
 
     require_namespace_label: bool = False
+    unschedulable: bool = False
+    drain: DrainSpec = DrainSpec()
+
+
+class DrainState(StrEnum):
+    """How far a drain, or what follows it, is with one container."""
+
+    PENDING = "Pending"
+    CHECKPOINTING = "Checkpointing"
+    SAFE = "Safe"
+    FAILED = "Failed"
+    GONE = "Gone"
+    RESTORING = "Restoring"
+    RESTORED = "Restored"
+    RESTORE_FAILED = "RestoreFailed"
+
+
+class DrainedContainer(StatusPart):
+    """One container of a drain."""
+
+    name: str
+    id: str
+    state: DrainState
+    reason: str | None = None
+    message: str | None = None
+    namespace: str | None = None
+    checkpoint: str | None = None
+    restore: str | None = None
+
+
+class DrainStatus(StatusPart):
+    """The last drain of the host."""
+
+    start_time: datetime
+    boot_id: str
+    undrain_time: datetime | None = None
+    containers: tuple[DrainedContainer, ...] = ()
 
 
 class HostRuntime(StatusPart):
@@ -68,3 +122,4 @@ class HostStatus(StatusPart):
     capabilities: HostCapabilities | None = None
     stores: tuple[HostStore, ...] = ()
     containers: HostContainers | None = None
+    drain: DrainStatus | None = None

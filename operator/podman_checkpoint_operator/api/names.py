@@ -30,6 +30,11 @@ SYSTEM_NAMESPACE: Final = "podman-checkpoint-system"
 CONTROLLER_ACCOUNT: Final = "podman-checkpoint-controller"
 """The service account of the controller, in that namespace; all others there are agents'."""
 
+ON_DRAIN_LABEL: Final = f"{GROUP}/on-drain"
+"""Of a container: ``checkpoint`` has a drain of its host save it, any other value leaves it out."""
+DRAINED_HOST_LABEL: Final = f"{GROUP}/drained-host"
+"""Of a resource that a drain has made: the host."""
+
 # The agent's own marks on objects. Another operator on kopf must not share them: an agent removes a
 # finalizer of this name from every object that its filters do not match.
 FINALIZER: Final = f"{GROUP}/agent"

@@ -7,31 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from .condition_types import ConditionType
 
-class ConditionType(StrEnum):
-    """Types of ``status.conditions``; the first three follow kstatus."""
-
-    READY = "Ready"
-    """The operation is complete and its result is usable: a checkpoint that can be restored, or a
-    restored container that runs."""
-    RECONCILING = "Reconciling"
-    """The agent is at work or waits for something; removed when it is done."""
-    STALLED = "Stalled"
-    """The operation has failed for good, and trying again by itself would not help; removed
-    unless true."""
-    CHECKPOINTED = "Checkpointed"
-    """CRIU has saved the container's processes."""
-    ARCHIVE_STORED = "ArchiveStored"
-    """The archive is whole, durable and under its final name."""
-    MOUNTS_INCLUDED = "MountsIncluded"
-    """The archive holds the content of everything that is mounted into the container. Where it does
-    not, `status.volumes` tells which must be on the host that restores it, and why."""
-    PREFLIGHT_PASSED = "PreflightPassed"
-    """What could be checked beforehand does not speak against the operation."""
-    RESTORED = "Restored"
-    """Podman and CRIU have brought the container back."""
-    VERIFIED = "Verified"
-    """The command of `spec.verify` found the restored container as it should be."""
+__all__ = ["Cause", "ConditionType", "Reason"]
 
 
 class Reason(StrEnum):
@@ -87,6 +65,24 @@ class Reason(StrEnum):
     begun goes on when it is back."""
     HOST_UNKNOWN = "HostUnknown"
     """No agent has registered a host of the name in `spec.nodeName`."""
+    DRAINING = "Draining"
+    """Containers of the host are being saved; it must not be rebooted yet."""
+    CANNOT_DRAIN = "CannotDrain"
+    """A container of the host cannot be saved; the message names it and tells what to do. The host
+    must not be rebooted."""
+    DRAINED = "Drained"
+    """The containers of the host are saved."""
+    NOT_DRAINING = "NotDraining"
+    """The host is not to be drained, and nothing of an earlier drain waits to be restored."""
+    RESTORE_FAILED = "RestoreFailed"
+    """A container that a drain had saved could not be restored; the message tells which, and why.
+    The state is still on the host."""
+    WAITS_FOR_CONTAINERS = "WaitsForContainers"
+    """Other containers go first, since containers depend on each other."""
+    CONTAINER_REMOVED = "ContainerRemoved"
+    """The container was removed, so that there is nothing to save or to restore."""
+    CONTAINER_STOPPED = "ContainerStopped"
+    """The container has stopped without being saved, so that there is nothing to restore."""
 
 
 class Cause(StrEnum):

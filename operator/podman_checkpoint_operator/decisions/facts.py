@@ -131,15 +131,6 @@ class Container:
 
 
 @dataclass(frozen=True)
-class RunningContainer:
-    """A running container in Podman's list."""
-
-    id: str
-    name: str
-    labels: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Pod:
     """A pod of this host."""
 

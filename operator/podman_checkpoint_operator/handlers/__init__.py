@@ -8,13 +8,15 @@ bookkeeping.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import kopf
 
-from ..api.names import CHECKPOINTS, GROUP, HOSTS, RESTORES, VERSION
+from ..api.names import CHECKPOINTS, DRAINED_HOST_LABEL, GROUP, HOSTS, RESTORES, VERSION
 from ..decisions.failures import OperationFailed
+from ..reconcilers.drain import Drain
 from ..reconcilers.queue import Operations
 from ..reconcilers.reconciler import Reconciler
 from ..reconcilers.registration import Registration
@@ -32,6 +34,9 @@ class Handled:
     checkpoints: Reconciler
     restores: Reconciler
     registration: Registration
+    drain: Drain
+    wake: Callable[[], None]
+    """Has the drain looked at again."""
 
 
 def register(registry: kopf.OperatorRegistry, handled: Handled) -> None:
@@ -40,17 +45,21 @@ def register(registry: kopf.OperatorRegistry, handled: Handled) -> None:
 
     @kopf.on.event(GROUP, VERSION, CHECKPOINTS.plural, registry=registry)
     async def checkpoint(body: kopf.Body, type: str | None, **_: Any) -> None:
+        tell_drain(handled, body)
         if type != "DELETED":
             operations.ensure(resource_of(body), handled.checkpoints)
 
     @kopf.on.event(GROUP, VERSION, RESTORES.plural, registry=registry)
     async def restore(body: kopf.Body, type: str | None, **_: Any) -> None:
+        tell_drain(handled, body)
         if type != "DELETED":
             operations.ensure(resource_of(body), handled.restores)
 
     @kopf.on.event(GROUP, VERSION, HOSTS.plural, registry=registry)
     async def host(body: kopf.Body, type: str | None, **_: Any) -> None:
         handled.registration.seen(body, deleted=type == "DELETED")
+        if handled.drain.seen(body, deleted=type == "DELETED"):
+            handled.wake()
 
     @kopf.on.delete(
         GROUP,
@@ -67,6 +76,13 @@ def register(registry: kopf.OperatorRegistry, handled: Handled) -> None:
             if retry == 0:
                 kopf.warn(body, reason=failure.cause, message=failure.message)
             raise kopf.TemporaryError(failure.evidence, delay=_DISCARD_RETRY_SECONDS) from failure
+
+
+def tell_drain(handled: Handled, body: kopf.Body) -> None:
+    """Let the drain see what becomes of a resource that it has made."""
+    if DRAINED_HOST_LABEL in body["metadata"].get("labels", {}):
+        handled.drain.touched()
+        handled.wake()
 
 
 def owns_archive(spec: kopf.Spec, **_: Any) -> bool:

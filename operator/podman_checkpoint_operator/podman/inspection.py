@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..api.names import NAMESPACE_LABEL
+from ..decisions.container_list import ListedContainer
 from ..decisions.facts import (
     Container,
     Endpoint,
@@ -64,6 +65,18 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         joined=_joined(host_config),
         network_of=_other_container(str(host_config.get("NetworkMode"))),
         dependencies=tuple(data.get("Dependencies") or ()),
+    )
+
+
+def listed_container(data: Mapping[str, Any]) -> ListedContainer:
+    """Read one entry of the answer of ``GET /containers/json``."""
+    return ListedContainer(
+        id=data["Id"],
+        name=data["Names"][0],
+        labels=dict(data.get("Labels") or {}),
+        state=_state(str(data.get("State", ""))),
+        started_at=datetime.fromtimestamp(max(0, int(data.get("StartedAt") or 0)), UTC),
+        pod=data.get("Pod") or "",
     )
 
 

@@ -9,14 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..decisions.facts import (
-    Container,
-    Endpoint,
-    Network,
-    Pod,
-    RestartPolicy,
-    RunningContainer,
-)
+from ..decisions.container_list import ListedContainer
+from ..decisions.facts import Container, Endpoint, Network, Pod, RestartPolicy
 from ..reconcilers.podman_port import (
     CheckpointOptions,
     NotFound,
@@ -28,6 +22,7 @@ from . import vfs_store
 from .inspection import (
     container_from_inspect,
     endpoints_from_status,
+    listed_container,
     network_from_inspect,
     pod_from_inspect,
 )
@@ -87,14 +82,10 @@ class PodmanService:
         except NotFound:
             return None
 
-    def running(self) -> tuple[RunningContainer, ...]:
-        """Return the running containers, without the infra containers of pods."""
-        answer = self._transport.get("containers/json")
-        return tuple(
-            RunningContainer(each["Id"], each["Names"][0], dict(each.get("Labels") or {}))
-            for each in answer or ()
-            if not each.get("IsInfra")
-        )
+    def containers(self) -> tuple[ListedContainer, ...]:
+        """Return all containers, running or not, without the infra containers of pods."""
+        answer = self._transport.get("containers/json", all="true")
+        return tuple(listed_container(each) for each in answer or () if not each.get("IsInfra"))
 
     def sharing(self, mounts: Iterable[str]) -> tuple[Container, ...]:
         """Return the running containers that mount any of these volumes or paths."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from ..decisions.container_list import ListedContainer
 from ..decisions.facts import Container, Endpoint, Network, Pod, RestartPolicy
 
 SETTLE_SECONDS: Final = 60.0
@@ -91,6 +92,9 @@ class Podman(Protocol):
 
     def sharing(self, mounts: Iterable[str]) -> tuple[Container, ...]:
         """Return the running containers that mount any of these volumes or paths."""
+
+    def containers(self) -> tuple[ListedContainer, ...]:
+        """Return all containers, running or not, without the infra containers of pods."""
 
     def write_dumps(self, container_id: str) -> None:
         """Make Podman write ``config.dump`` and ``spec.dump`` into the bundle."""

@@ -68,6 +68,8 @@ class Registration:
         self._registry = registry
         self._observe = observe
         self._lock = threading.Lock()
+        # Conditions are one list: who changes one of them must not write an old one of another.
+        self._writing = threading.Lock()
         self._known: Mapping[str, Any] | None = None
         self._look_at = 0.0
         self._written_at = 0.0
@@ -89,6 +91,29 @@ class Registration:
             StatusUnwritable: it is not known, and the API server is out of reach or refuses.
         """
         return HostSpec.model_validate(self._host().get("spec") or {})
+
+    def current(self) -> Mapping[str, Any]:
+        """Return the PodmanHost as the API server has it.
+
+        Raises:
+            StatusUnwritable: the API server is out of reach, or refuses.
+        """
+        return self._registry.register()
+
+    def tell(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> None:
+        """Write a part of the status.
+
+        Args:
+            change: is given the PodmanHost as it is, and returns what is to be merged into its
+                status; None where it says that already.
+
+        Raises:
+            StatusUnwritable: it could not be written now.
+            ResourceGone: the PodmanHost was deleted.
+        """
+        with self._writing:
+            host = self.current()
+            self._write(host, change(host))
 
     def beat(self) -> None:
         """Give a sign of life, and report what has changed; to be called again and again."""
@@ -115,32 +140,62 @@ class Registration:
         return known
 
     def _report(self, host: Mapping[str, Any]) -> None:
-        told: Mapping[str, Any] = host.get("status") or {}
-        status = self._status(host)
+        look = self._look()
         late = time.monotonic() >= self._written_at + REFRESH_SECONDS
-        if not differs(told, status, at_all=late):
+        if not differs(host.get("status") or {}, self._status(host, look), at_all=late):
             return
-        self._registry.status(host["metadata"]["uid"], status)
+        with self._writing:
+            host = self.current()
+            self._write(host, self._status(host, look))
         self._written_at = time.monotonic()
+
+    def _write(self, host: Mapping[str, Any], status: Mapping[str, Any] | None) -> None:
+        if status is not None:
+            self._registry.status(host["metadata"]["uid"], status)
+            host = {**host, "status": _merged(host.get("status") or {}, status)}
         with self._lock:
             # It may have been deleted or changed meanwhile.
             if self._known is not None:
-                self._known = {**self._known, "status": {**told, **status}}
+                self._known = {**_newer(self._known, host), "status": host.get("status") or {}}
 
-    def _status(self, host: Mapping[str, Any]) -> dict[str, Any]:
+    def _look(self) -> Observation | OperationFailed:
+        try:
+            return explained(lambda _: self._observe(), None)
+        except PodmanUnreachable as error:
+            return unreachable(error)
+        except OperationFailed as failure:
+            return failure
+
+    def _status(
+        self, host: Mapping[str, Any], look: Observation | OperationFailed
+    ) -> dict[str, Any]:
         before = list((host.get("status") or {}).get("conditions") or ())
         generation = host["metadata"].get("generation", 1)
         now = datetime.now(UTC)
         status: dict[str, Any] = {"observedGeneration": generation}
         try:
-            observation = explained(lambda _: self._observe(), None)
-            status |= described(observation)
-            require_fit(observation)
-        except PodmanUnreachable as error:
-            failure = unreachable(error)
-            conditions = unfit(before, failure, generation=generation, now=now)
+            if isinstance(look, OperationFailed):
+                raise look
+            status |= described(look)
+            require_fit(look)
         except OperationFailed as failure:
             conditions = unfit(before, failure, generation=generation, now=now)
         else:
-            conditions = ready(before, observation, generation=generation, now=now)
+            conditions = ready(before, look, generation=generation, now=now)
         return {**status, "conditions": conditions}
+
+
+def _newer(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return that of two states of a PodmanHost which has the newer spec."""
+    generations = [each["metadata"].get("generation", 1) for each in (one, other)]
+    return one if generations[0] > generations[1] else other
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a merge patch makes of a status."""
+    result = dict(old)
+    for name, value in new.items():
+        result[name] = (
+            _merged(result.get(name) or {}, value) if isinstance(value, Mapping) else value
+        )
+    return {name: value for name, value in result.items() if value is not None}

@@ -14,6 +14,7 @@ from podman_checkpoint_operator.api.names import CHECKPOINTS, FINALIZER, HOSTS, 
 from podman_checkpoint_operator.handlers import Handled, register
 from tests.unit.handlers.fakes import (
     NoReconciler,
+    RecordingDrain,
     RecordingOperations,
     RecordingRegistration,
 )
@@ -29,7 +30,14 @@ def asked() -> KubernetesApi:
     registry = kopf.OperatorRegistry()
     register(
         registry,
-        Handled(RecordingOperations(), NoReconciler(), NoReconciler(), RecordingRegistration()),
+        Handled(
+            RecordingOperations(),
+            NoReconciler(),
+            NoReconciler(),
+            RecordingRegistration(),
+            RecordingDrain(),
+            lambda: None,
+        ),
     )
     with serving() as api:
 

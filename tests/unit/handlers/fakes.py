@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from podman_checkpoint_operator.reconcilers.drain import Drain
 from podman_checkpoint_operator.reconcilers.operation import Operation
 from podman_checkpoint_operator.reconcilers.queue import Operations
 from podman_checkpoint_operator.reconcilers.reconciler import Reconciler
@@ -42,6 +43,21 @@ class RecordingOperations(Operations):
     async def discard(self, resource: Resource, reconciler: Reconciler) -> None:
         self.discarded.append(resource)
         self._do_discard()
+
+
+class RecordingDrain(Drain):
+    """Keeps what it is shown, and whether it was told of its resources."""
+
+    def __init__(self) -> None:
+        self.shown: list[Mapping[str, Any]] = []
+        self.touches = 0
+
+    def seen(self, body: Mapping[str, Any], *, deleted: bool) -> bool:
+        self.shown.append(body)
+        return True
+
+    def touched(self) -> None:
+        self.touches += 1
 
 
 class RecordingRegistration(Registration):

@@ -16,6 +16,7 @@ from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.handlers import Handled, register
 from tests.unit.handlers.fakes import (
     NoReconciler,
+    RecordingDrain,
     RecordingOperations,
     RecordingRegistration,
 )
@@ -25,7 +26,14 @@ from tests.unit.operator_run import run_operator
 
 def handled(operations: RecordingOperations) -> tuple[kopf.OperatorRegistry, Handled]:
     registry = kopf.OperatorRegistry()
-    all_ = Handled(operations, NoReconciler(), NoReconciler(), RecordingRegistration())
+    all_ = Handled(
+        operations,
+        NoReconciler(),
+        NoReconciler(),
+        RecordingRegistration(),
+        RecordingDrain(),
+        lambda: None,
+    )
     register(registry, all_)
     return registry, all_
 

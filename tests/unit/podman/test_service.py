@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -352,3 +353,23 @@ def test_those_that_share_a_mount_are_asked_for_by_it(tmp_path: Path) -> None:
         (found,) = service.sharing(["data", "/srv/app"])
     assert found.name == recorded("container")["Name"]
     assert libpod.requests[0].query == {"filters": ['{"volume": ["data", "/srv/app"]}']}
+
+
+def test_containers_are_listed_whether_they_run_or_not(tmp_path: Path) -> None:
+    common = {"Names": ["db"], "Labels": {"a": "b"}, "StartedAt": 1772366400, "Pod": "cafe"}
+    entries = [
+        {"Id": "1", "State": "running", **common},
+        {"Id": "2", "State": "created", "Names": ["new"], "StartedAt": -62135596800},
+        {"Id": "3", "State": "running", "IsInfra": True, **common},
+    ]
+    with serving(tmp_path, lambda _: (200, entries)) as libpod:
+        running, created = PodmanService(libpod.url).containers()
+    assert libpod.requests[0].query == {"all": ["true"]}
+    assert (running.id, running.name, running.labels, running.pod) == (
+        "1",
+        "db",
+        {"a": "b"},
+        "cafe",
+    )
+    assert running.started_at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert (running.alive, created.alive) == (True, False)

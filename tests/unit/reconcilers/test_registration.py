@@ -264,3 +264,34 @@ def test_a_new_generation_is_seen_at_once(registered: Registration, registry: Re
     registered.beat()
 
     assert registry.written[-1]["observedGeneration"] == 2
+
+
+def test_what_others_tell_of_the_host_stays(
+    registered: Registration, registry: Registry, podman: Podman, clock: Clock
+) -> None:
+    registered.beat()
+    drained = {"type": "Drained", "status": "True"}
+
+    def change(host: Mapping[str, Any]) -> Mapping[str, Any]:
+        conditions = [*host["status"]["conditions"], drained]
+        return {"conditions": conditions, "drain": {"undrainTime": None, "bootID": "b"}}
+
+    registered.tell(change)
+    assert registry.host is not None
+    told = registry.host["status"]
+    # As the API server merges it.
+    registry.host["status"] = {**told, "drain": {"bootID": "b"}}
+    registered.seen(registry.host, deleted=False)
+    registered.beat()
+    assert podman.looks == 1
+
+    podman.seen = replace(SEEN, running=9)
+    clock.now += registration.OBSERVE_SECONDS
+    registered.beat()
+    assert drained in registry.host["status"]["conditions"]
+    assert registry.host["status"]["containers"] == {"running": 9}
+
+
+def test_what_is_told_already_is_not_written(registered: Registration, registry: Registry) -> None:
+    registered.tell(lambda _: None)
+    assert not registry.written

@@ -1,0 +1,157 @@
+"""The resources that a drain makes: what they are called, what they ask for, how they ended.
+
+A checkpoint is named after the very run of the container that it saves. So an agent that was killed
+and looks again makes no second one, and a container that has run since gets another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from ...api import conditions
+from ...api.common import ConditionStatus
+from ...api.host import DrainedContainer
+from ...api.names import (
+    API_VERSION,
+    CHECKPOINTS,
+    DRAINED_HOST_LABEL,
+    HOSTS,
+    NAMESPACE_LABEL,
+    RESTORES,
+    SYSTEM_NAMESPACE,
+    Resource,
+)
+from ...api.reasons import ConditionType
+from ..container_list import ListedContainer
+from ..facts import Container
+
+_LABEL_LENGTH: Final = 63
+_DIGEST_LENGTH: Final = 10
+
+
+@dataclass(frozen=True)
+class Made:
+    """A ContainerCheckpoint or ContainerRestore of a drain, as the API server has it."""
+
+    container_id: str = ""
+    """Of a checkpoint."""
+    ready: bool = False
+    failed: bool = False
+    reason: str = ""
+    message: str = ""
+    ended_at: datetime | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it has not ended yet."""
+        return not (self.ready or self.failed)
+
+
+def made(resource: Mapping[str, Any]) -> Made:
+    """Read what a resource tells of itself."""
+    status = resource.get("status") or {}
+    known = status.get("conditions") or ()
+    ready = conditions.find_condition(known, ConditionType.READY) or {}
+    completed = status.get("completionTime")
+    return Made(
+        container_id=(resource["spec"].get("containerRef") or {}).get("id", ""),
+        ready=ready.get("status") == ConditionStatus.TRUE,
+        failed=conditions.find_condition(known, ConditionType.STALLED) is not None,
+        reason=ready.get("reason", ""),
+        message=ready.get("message", ""),
+        ended_at=datetime.fromisoformat(completed) if completed else None,
+    )
+
+
+def host_label(host: str) -> str:
+    """Return a host's name as a label's value, which must be shorter than names may be."""
+    if len(host) <= _LABEL_LENGTH:
+        return host
+    digest = hashlib.sha256(host.encode()).hexdigest()[:_DIGEST_LENGTH]
+    return f"{host[: _LABEL_LENGTH - _DIGEST_LENGTH - 1]}-{digest}"
+
+
+def checkpoint_name(host: str, boot_id: str, container: Container) -> str:
+    """Return what the checkpoint of a container is called, as it runs now.
+
+    A restore leaves the time of the start as it is; that of the last end tells runs apart then.
+    """
+    run = (
+        *(host, boot_id, container.id),
+        *(container.started_at.isoformat(), container.finished_at.isoformat()),
+    )
+    digest = hashlib.sha256("\0".join(run).encode()).hexdigest()[:_DIGEST_LENGTH]
+    readable = re.sub("[^a-z0-9]+", "-", container.name.lower()).strip("-")[:40].strip("-")
+    return "-".join(filter(None, ("drain", readable, digest)))
+
+
+def namespace_of(container: ListedContainer) -> str:
+    """Return the namespace that a container's resources belong into."""
+    return container.labels.get(NAMESPACE_LABEL) or SYSTEM_NAMESPACE
+
+
+def checkpoint_manifest(
+    record: DrainedContainer, host: Mapping[str, Any], *, timeout_seconds: int
+) -> dict[str, Any]:
+    """Return the checkpoint of a container that stops it, with all that makes it succeed."""
+    spec = {
+        "containerRef": {"id": record.id},
+        "tcpEstablished": True,
+        "fileLocks": True,
+        "timeoutSeconds": timeout_seconds,
+    }
+    return _manifest(CHECKPOINTS, str(record.checkpoint), record, host, spec)
+
+
+def restore_manifest(
+    record: DrainedContainer,
+    host: Mapping[str, Any],
+    *,
+    timeout_seconds: int,
+    checkpoint_exists: bool,
+) -> dict[str, Any]:
+    """Return the restore of what a drain has saved; somebody may have deleted the checkpoint."""
+    source: dict[str, Any] = {"containerRef": {"id": record.id}}
+    if checkpoint_exists:
+        source = {"checkpointRef": {"name": record.checkpoint}}
+    spec = {
+        "source": source,
+        "tcpEstablished": True,
+        "fileLocks": True,
+        "existingContainer": "Adopt",
+        "timeoutSeconds": timeout_seconds,
+    }
+    return _manifest(RESTORES, str(record.restore), record, host, spec)
+
+
+def _manifest(
+    resource: Resource,
+    name: str,
+    record: DrainedContainer,
+    host: Mapping[str, Any],
+    spec: Mapping[str, Any],
+) -> dict[str, Any]:
+    owner = host["metadata"]
+    return {
+        "apiVersion": API_VERSION,
+        "kind": resource.kind,
+        "metadata": {
+            "name": name,
+            "namespace": record.namespace,
+            "labels": {DRAINED_HOST_LABEL: host_label(owner["name"])},
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": HOSTS.kind,
+                    "name": owner["name"],
+                    "uid": owner["uid"],
+                }
+            ],
+        },
+        "spec": {"nodeName": owner["name"], **spec},
+    }

@@ -1,0 +1,121 @@
+"""What there is to see of a drain, and what both of its halves say about a container."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from ...api.host import DrainedContainer, DrainPolicy, DrainState, DrainStatus
+from ...api.names import ON_DRAIN_LABEL
+from ...api.reasons import Reason
+from ..container_list import ListedContainer
+from ..facts import Container
+from .objects import Made
+
+CHECKPOINT: Final = "checkpoint"
+"""The value of the label by which a container opts in."""
+UNRESOLVED: Final = frozenset(
+    {DrainState.CHECKPOINTING, DrainState.SAFE, DrainState.RESTORING, DrainState.RESTORE_FAILED}
+)
+"""What an undrain has still to see to."""
+_CLOCK: Final = timedelta(seconds=2)
+"""Podman's list and statuses hold whole seconds."""
+
+Key = tuple[str | None, str | None]
+"""Namespace and name of a resource."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What there is to see: resources first and then containers, so that none seems safe early.
+
+    Attributes:
+        host: the host's name.
+        boot_id: of the host as it runs now.
+        wanted: the host is to be drained, or to stay so.
+        policy: which containers a drain is about.
+        drain: what was told before.
+        containers: all of the host, by ID.
+        inspected: those of them that were looked at closely.
+        checkpoints: that drains of the host have made.
+        restores: that drains of the host have made.
+        refusals: why resources could not be made.
+        now: the host's time, in whole seconds.
+    """
+
+    host: str
+    boot_id: str
+    wanted: bool
+    policy: DrainPolicy
+    drain: DrainStatus | None
+    containers: Mapping[str, ListedContainer]
+    inspected: Mapping[str, Container]
+    checkpoints: Mapping[Key, Made]
+    restores: Mapping[Key, Made]
+    now: datetime
+    refusals: Mapping[Key, str] = field(default_factory=dict)
+
+    def checkpoint_of(self, record: DrainedContainer) -> Made | None:
+        """Return the checkpoint that a record names, if it is there."""
+        return self.checkpoints.get((record.namespace, record.checkpoint))
+
+    def restore_of(self, record: DrainedContainer) -> Made | None:
+        """Return the restore that a record names, if it is there."""
+        return self.restores.get((record.namespace, record.restore))
+
+    def is_alive(self, container_id: str) -> bool:
+        """Whether a container has processes."""
+        container = self.containers.get(container_id)
+        return container is not None and container.alive
+
+
+def opted_in(container: ListedContainer, policy: DrainPolicy) -> bool:
+    """Whether a drain is to save a container."""
+    value = container.labels.get(ON_DRAIN_LABEL)
+    return policy is DrainPolicy.ALL if value is None else value == CHECKPOINT
+
+
+def is_saved(record: DrainedContainer, checkpoint: Made | None, container: ListedContainer) -> bool:
+    """Whether the last state of a container waits on the host, by all accounts."""
+    if checkpoint is None:  # somebody has deleted it, which does not touch the state
+        return record.state in UNRESOLVED - {DrainState.CHECKPOINTING}
+    if not checkpoint.ready:
+        return False
+    return checkpoint.ended_at is None or container.started_at <= checkpoint.ended_at + _CLOCK
+
+
+def under_way(view: View, before: DrainedContainer) -> DrainedContainer | None:
+    """Return the record of a container that an operation of the drain is at work on."""
+    restore, checkpoint = view.restore_of(before), view.checkpoint_of(before)
+    if restore and restore.under_way:
+        return told(before, DrainState.RESTORING, restore.reason, restore.message)
+    if checkpoint and checkpoint.under_way:
+        return told(before, DrainState.CHECKPOINTING, checkpoint.reason, checkpoint.message)
+    return None
+
+
+def removed(before: DrainedContainer) -> DrainedContainer:
+    """Return the record of a container that is not there any more."""
+    message = f"Container {before.name} was removed"
+    return told(before, DrainState.GONE, Reason.CONTAINER_REMOVED, message)
+
+
+def stopped(before: DrainedContainer) -> DrainedContainer:
+    """Return the record of a container that does not run and has nothing to be restored."""
+    message = f"Container {before.name} does not run any more, and its last run was not saved"
+    return told(before, DrainState.GONE, Reason.CONTAINER_STOPPED, message)
+
+
+def told(
+    record: DrainedContainer, state: DrainState, reason: str, message: str = ""
+) -> DrainedContainer:
+    """Return a record that tells something else."""
+    update = {"state": state, "reason": str(reason) or None, "message": message or None}
+    return record.model_copy(update=update)
+
+
+def try_again(resource: str, name: str | None, namespace: str | None) -> str:
+    """Return how a user has something tried again that has failed."""
+    return f"To have it tried again: kubectl delete {resource} {name} --namespace {namespace}"

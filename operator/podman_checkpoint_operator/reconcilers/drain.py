@@ -1,0 +1,276 @@
+"""The drain of a host, and the restore that follows it: look, decide, tell, make.
+
+The status is written before anything that it tells of is made. So ``Drained`` is false before the
+first container is restored, and an agent that is killed between the two goes on from the status.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from ..api import conditions
+from ..api.common import ConditionStatus
+from ..api.host import DrainedContainer, DrainState, DrainStatus, HostSpec
+from ..api.reasons import ConditionType, Reason
+from ..decisions.container_list import ListedContainer
+from ..decisions.drain import is_over, next_status
+from ..decisions.drain.condition import Condition, condition_of
+from ..decisions.drain.objects import Made, checkpoint_manifest, made, restore_manifest
+from ..decisions.drain.view import UNRESOLVED, Key, View, opted_in
+from ..decisions.facts import Container
+from ..decisions.failures import OperationFailed
+from .explained import explained
+from .podman_port import NotFound, Podman, PodmanTimedOut, PodmanUnreachable
+from .registration import Registration
+from .resource import StatusUnwritable
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 5.0
+"""How often a host under way is looked at beside what is heard of its resources."""
+
+
+class Refusal(Exception):
+    """The API server will not have a resource that a drain needs."""
+
+
+class _Outdated(Exception):
+    """The PodmanHost is another one than the decision was about."""
+
+
+class Board(Protocol):
+    """What a drain has made at the API server. Every method may raise StatusUnwritable."""
+
+    def checkpoints(self) -> list[Mapping[str, Any]]:
+        """Return the ContainerCheckpoints of drains of this host."""
+
+    def restores(self) -> list[Mapping[str, Any]]:
+        """Return the ContainerRestores of drains of this host."""
+
+    def make(self, manifest: Mapping[str, Any]) -> None:
+        """Create a resource, unless there is one of that name.
+
+        Raises:
+            Refusal: the API server will not have it.
+        """
+
+    def is_cordoned(self) -> bool:
+        """Whether the cluster has a Node of the host's name that is cordoned."""
+
+
+class Drain:
+    """The drain of one host."""
+
+    def __init__(
+        self,
+        registration: Registration,
+        board: Board,
+        podman: Podman,
+        *,
+        boot_id: Callable[[], str],
+    ) -> None:
+        self._registration = registration
+        self._board = board
+        self._podman = podman
+        self._boot_id = boot_id
+        self._host: Mapping[str, Any] | None = None
+        self._touched = False
+        self._refusals: dict[Key, str] = {}
+
+    def seen(self, body: Mapping[str, Any], *, deleted: bool) -> bool:
+        """Take note of the PodmanHost as the API server has it; return whether that is news."""
+        before, self._host = self._host, None if deleted else body
+        return _asks(before) != _asks(self._host)
+
+    def touched(self) -> None:
+        """Take note that something has happened to a resource that drains of the host have made."""
+        self._touched = True
+
+    def turn(self) -> float | None:
+        """Do what is to be done now; return when to look again, None for not by itself."""
+        host, touched, self._touched = self._host, self._touched, False
+        if host is None or (_is_idle(host) and not (touched and _told(host))):
+            return None
+        try:
+            return explained(self._step, touched)
+        except (PodmanTimedOut, StatusUnwritable) as error:
+            logger.warning("drain not looked at", extra={"error": str(error)})
+        except PodmanUnreachable as error:
+            self._cannot_look(f"Podman does not answer: {error}")
+        except OperationFailed as failure:
+            self._cannot_look(failure.message)
+        self._touched = self._touched or touched
+        return POLL_SECONDS
+
+    def _step(self, touched: bool) -> float | None:
+        host = self._registration.current()
+        spec = HostSpec.model_validate(host.get("spec") or {})
+        wanted = spec.unschedulable or (spec.drain.follow_node and self._board.is_cordoned())
+        drain = _told(host)
+        idle = POLL_SECONDS if spec.drain.follow_node else None
+        if not wanted and is_over(drain) and not touched and _is_current(host):
+            return idle
+        view = self._look(host, spec, wanted=wanted, drain=drain)
+        after = next_status(view)
+        try:
+            self._tell(host, after, condition_of(view, after))
+        except _Outdated:
+            return 0.0
+        if after is None:
+            return idle
+        self._make(host, spec, view, after)
+        return idle if is_over(after) and not wanted else POLL_SECONDS
+
+    def _look(
+        self, host: Mapping[str, Any], spec: HostSpec, *, wanted: bool, drain: DrainStatus | None
+    ) -> View:
+        checkpoints, restores = _by_key(self._board.checkpoints()), _by_key(self._board.restores())
+        containers = {each.id: each for each in self._podman.containers()}
+        waiting = {
+            each.id
+            for each in (drain.containers if drain else ())
+            if each.state in UNRESOLVED and (each.namespace, each.checkpoint) not in restores
+        }
+
+        def matters(each: ListedContainer) -> bool:
+            if wanted:
+                return each.alive and opted_in(each, spec.drain.policy)
+            return each.id in waiting and not each.alive
+
+        return View(
+            host=host["metadata"]["name"],
+            boot_id=self._boot_id(),
+            wanted=wanted,
+            policy=spec.drain.policy,
+            drain=drain,
+            containers=containers,
+            inspected=self._inspected(each.id for each in containers.values() if matters(each)),
+            checkpoints=checkpoints,
+            restores=restores,
+            refusals=dict(self._refusals),
+            now=datetime.now(UTC).replace(microsecond=0),
+        )
+
+    def _inspected(self, ids: Any) -> dict[str, Container]:
+        found = {}
+        for container_id in ids:
+            try:
+                found[container_id] = self._podman.inspect(container_id)
+            except NotFound:
+                continue
+        return found
+
+    def _tell(
+        self, host: Mapping[str, Any], after: DrainStatus | None, condition: Condition
+    ) -> None:
+        def change(fresh: Mapping[str, Any]) -> Mapping[str, Any] | None:
+            if _identity(fresh) != _identity(host):
+                raise _Outdated
+            changed = _with_condition(fresh, condition)
+            same = changed == _conditions(fresh)
+            if after is None:
+                return None if same or _drained(fresh) is None else {"conditions": changed}
+            if same and after == _told(fresh):
+                return None
+            return {"drain": {"undrainTime": None, **after.dump()}, "conditions": changed}
+
+        self._registration.tell(change)
+
+    def _make(
+        self, host: Mapping[str, Any], spec: HostSpec, view: View, after: DrainStatus
+    ) -> None:
+        seconds = spec.drain.timeout_seconds
+        for record in after.containers:
+            if view.wanted and self._lacks(view.checkpoints, record, record.checkpoint):
+                self._made(record, checkpoint_manifest(record, host, timeout_seconds=seconds))
+            elif not view.wanted and self._lacks(view.restores, record, record.restore):
+                exists = view.checkpoint_of(record) is not None
+                manifest = restore_manifest(
+                    record, host, timeout_seconds=seconds, checkpoint_exists=exists
+                )
+                self._made(record, manifest)
+
+    def _lacks(self, there: Mapping[Key, Made], record: DrainedContainer, name: str | None) -> bool:
+        key = (record.namespace, name)
+        begun = record.state in (DrainState.CHECKPOINTING, DrainState.RESTORING)
+        return name is not None and key not in there and (begun or key in self._refusals)
+
+    def _made(self, record: DrainedContainer, manifest: Mapping[str, Any]) -> None:
+        key = (record.namespace, manifest["metadata"]["name"])
+        try:
+            self._board.make(manifest)
+            self._refusals.pop(key, None)
+        except Refusal as refusal:
+            self._refusals[key] = str(refusal)
+
+    def _cannot_look(self, message: str) -> None:
+        """Say that a drain cannot go on; what is safe already stays so."""
+        logger.warning("drain cannot go on", extra={"error": message})
+        condition = Condition(ConditionStatus.FALSE, Reason.CANNOT_DRAIN, message)
+
+        def change(fresh: Mapping[str, Any]) -> Mapping[str, Any] | None:
+            before = _drained(fresh)
+            if before and before["status"] == ConditionStatus.TRUE:
+                return None
+            changed = _with_condition(fresh, condition)
+            return None if changed == _conditions(fresh) else {"conditions": changed}
+
+        try:
+            self._registration.tell(change)
+        except StatusUnwritable as error:
+            logger.warning("drain not reported", extra={"error": str(error)})
+
+
+def _by_key(resources: list[Mapping[str, Any]]) -> dict[Key, Made]:
+    return {
+        (each["metadata"]["namespace"], each["metadata"]["name"]): made(each) for each in resources
+    }
+
+
+def _told(host: Mapping[str, Any]) -> DrainStatus | None:
+    told = (host.get("status") or {}).get("drain")
+    return DrainStatus.model_validate(told) if told else None
+
+
+def _asks(host: Mapping[str, Any] | None) -> object:
+    """Return what of a PodmanHost a drain depends on."""
+    return host and (host.get("spec"), (host.get("status") or {}).get("drain"))
+
+
+def _is_idle(host: Mapping[str, Any]) -> bool:
+    spec = host.get("spec") or {}
+    asked = spec.get("unschedulable") or (spec.get("drain") or {}).get("followNode")
+    return not asked and is_over(_told(host)) and _is_current(host)
+
+
+def _drained(host: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return conditions.find_condition(_conditions(host), ConditionType.DRAINED)
+
+
+def _is_current(host: Mapping[str, Any]) -> bool:
+    """Whether the condition, if there is one, is about what is asked for."""
+    told = _drained(host)
+    return told is None or told.get("observedGeneration") == host["metadata"].get("generation", 1)
+
+
+def _identity(host: Mapping[str, Any]) -> tuple[str, int]:
+    return host["metadata"]["uid"], host["metadata"].get("generation", 1)
+
+
+def _conditions(host: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list((host.get("status") or {}).get("conditions") or ())
+
+
+def _with_condition(host: Mapping[str, Any], condition: Condition) -> list[dict[str, Any]]:
+    return conditions.set_condition(
+        _conditions(host),
+        type=ConditionType.DRAINED,
+        status=condition.status,
+        reason=condition.reason,
+        message=condition.message,
+        generation=host["metadata"].get("generation", 1),
+        now=datetime.now(UTC),
+    )

@@ -1,0 +1,246 @@
+"""Drains: hosts are emptied, rebooted, and filled again, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e import faults
+from tests.e2e.soak import times
+from tests.e2e.support import CONNECTED, COUNTER, Container, condition
+from tests.e2e.test_hosts import podman_host
+from tests.lab.credentials import NAMESPACE
+from tests.lab.kubectl import kubectl
+from tests.lab.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.support import Bench
+    from tests.lab.inventory import Host
+
+pytestmark = pytest.mark.lab
+
+ON_DRAIN = "--label=podman-checkpoint.dev/on-drain=checkpoint"
+
+
+@pytest.fixture(autouse=True)
+def schedulable(bench: Bench, host_a: Host) -> Iterator[None]:
+    """The host as it was, after each test."""
+    yield
+    host_a.agent_start()
+    ask(unschedulable=None, drain=None)
+    wait_for("NotDraining")
+    mine = f"--selector=podman-checkpoint.dev/drained-host={host_a.name}"
+    for plural in ("containercheckpoints", "containerrestores"):
+        kubectl("delete", plural, f"--namespace={NAMESPACE}", mine)
+
+
+def ask(**spec: Any) -> None:
+    """Change the host's spec, as an administrator does."""
+    patch = json.dumps({"spec": spec})
+    kubectl("patch", "podmanhost", "host-a", "--type=merge", f"--patch={patch}")
+
+
+def drained() -> dict[str, Any]:
+    """Return the condition by which others know."""
+    return condition(podman_host("host-a")["status"], "Drained")
+
+
+def wait_for(reason: str) -> None:
+    def reached() -> bool:
+        host = podman_host("host-a")
+        found = condition(host["status"], "Drained")
+        current = found.get("observedGeneration") == host["metadata"]["generation"]
+        return not found or (current and found.get("reason") == reason)
+
+    wait_until(reached, f"the drain to be {reason}", timeout=300)
+
+
+def wait_drained() -> None:
+    """Wait as scripts do."""
+    kubectl("wait", "--for=condition=Drained", "phost/host-a", "--timeout=120s")
+
+
+def states() -> dict[str, str]:
+    """Return how far each container of the drain is."""
+    drain = podman_host("host-a")["status"].get("drain") or {}
+    return {each["name"]: each["state"] for each in drain.get("containers", ())}
+
+
+def label(bench: Bench) -> tuple[str, str]:
+    """Return the options of a container that is to be saved, in the test's own namespace."""
+    return ON_DRAIN, f"--label=podman-checkpoint.dev/namespace={bench.prefix}"
+
+
+def count(bench: Bench, host: Host, *options: str, suffix: str) -> Container:
+    return bench.count(host, *label(bench), *options, suffix=suffix)
+
+
+def six(bench: Bench, host: Host) -> list[Container]:
+    """Run containers of which one needs another, two are a pod, and one holds a connection."""
+    base = count(bench, host, suffix="base")
+    needs = count(bench, host, f"--requires={base.name}", suffix="needs")
+    pod = bench.name("pod")
+    host.exec("podman", "pod", "create", "--name", pod)
+    members = [count(bench, host, f"--pod={pod}", suffix=each) for each in ("one", "two")]
+    script = f"{CONNECTED} & {COUNTER}"
+    client = bench.run(host, "sh", "-c", script, options=label(bench), suffix="client")
+    wait_until(lambda: client.connections() == 2, "the connection")
+    return [base, needs, *members, client]
+
+
+def require_all_count_on(containers: list[Container], before: dict[str, int]) -> None:
+    for container in containers:
+        container.require_counting_on(since=before[container.name])
+
+
+def lengths(containers: list[Container]) -> dict[str, int]:
+    return {each.name: len(each.counts()) for each in containers}
+
+
+def test_drain_reboot_and_undrain(bench: Bench, host_a: Host) -> None:
+    containers = six(bench, host_a)
+    # Podman would remove it when it stops.
+    stubborn = bench.run(
+        host_a, "sleep", "9999", options=(*label(bench), "--rm"), suffix="stubborn"
+    )
+    bystander = bench.run(host_a, "sh", "-c", COUNTER, suffix="bystander")
+    before = lengths(containers)
+
+    ask(unschedulable=True)
+    wait_for("CannotDrain")
+    wait_until(
+        lambda: all(states().get(each.name) == "Safe" for each in containers),
+        "the others to be safe",
+    )
+    message = drained()["message"]
+    assert stubborn.name in message
+    assert "--rm" in message
+    waiting = kubectl(
+        "wait", "--for=condition=Drained", "phost/host-a", "--timeout=2s", check=False
+    )
+    assert waiting.returncode != 0
+
+    stubborn.remove()
+    wait_drained()
+    assert "5 containers are safe; 1 gone meanwhile" in drained()["message"]
+    assert bystander.state == "running"
+    shown = kubectl("get", "phost", "host-a").stdout.splitlines()
+    assert "DRAINED" in shown[0]
+
+    host_a.reboot(None)
+    wait_until(host_a.agent_running, "the agent")
+    wait_drained()
+    assert {each.state for each in containers} == {"exited"}
+    ask(unschedulable=False)
+    wait_for("NotDraining")
+
+    require_all_count_on(containers, before)
+    assert containers[-1].connections() == 2
+    assert states() == {each.name: "Restored" for each in containers} | {stubborn.name: "Gone"}
+
+
+def test_a_cancelled_drain_and_a_second_one(bench: Bench, host_a: Host) -> None:
+    container = count(bench, host_a, suffix="c")
+    kept = bench.count(host_a, ON_DRAIN, suffix="kept")
+    since = len(container.counts())
+    ask(unschedulable=True)
+    ask(unschedulable=False)
+    ask(unschedulable=True)
+    wait_drained()
+    assert {container.state, kept.state} == {"exited"}
+
+    late = count(bench, host_a, suffix="late")
+    wait_until(lambda: states().get(late.name) == "Safe", "the late one")
+    wait_drained()
+    ask(unschedulable=False)
+    wait_for("NotDraining")
+    for each in (container, kept, late):
+        each.require_counting_on(since=since)
+
+    ask(unschedulable=True)
+    wait_drained()
+    container.remove()
+    host_a.exec("podman", "start", kept.name)
+    ask(unschedulable=False)
+    wait_for("NotDraining")
+    assert states()[container.name] == "Gone"
+    late.require_counting_on(since=since)
+
+
+def test_a_failed_one_is_tried_again_when_its_checkpoint_is_deleted(
+    bench: Bench, host_a: Host
+) -> None:
+    container = count(bench, host_a, suffix="c")
+    since = len(container.counts())
+    with faults.criu_replaced(host_a, "#!/bin/sh\nexit 1\n"):
+        ask(unschedulable=True)
+        wait_for("CannotDrain")
+        assert container.name in drained()["message"]
+    assert container.state == "running"
+    words = drained()["message"].partition("kubectl delete ")[2].rstrip(".").split()
+    kubectl("delete", *words)
+    wait_drained()
+    ask(unschedulable=False)
+    wait_for("NotDraining")
+    container.require_counting_on(since=since)
+
+
+def test_a_cordoned_node_is_followed(bench: Bench, host_a: Host) -> None:
+    container = count(bench, host_a, suffix="c")
+    ask(drain={"followNode": True})
+    try:
+        kubectl("cordon", "host-a")
+        wait_for("Drained")
+        wait_until(lambda: container.state == "exited", "the container to be saved")
+    finally:
+        kubectl("uncordon", "host-a")
+    wait_for("NotDraining")
+    container.require_counting_on(since=0)
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["before:drain:make", "after:drain:make", "before:host:status", "after:host:status"],
+)
+def test_an_agent_that_is_killed_goes_on(bench: Bench, host_a: Host, point: str) -> None:
+    containers = [count(bench, host_a, suffix=each) for each in ("a", "b")]
+    before = lengths(containers)
+    for unschedulable in (True, False):
+        faults.kill_at(point, host_a)
+        ask(unschedulable=unschedulable)
+        faults.wait_for_death(host_a)
+        host_a.agent_start()
+        if unschedulable:
+            wait_drained()
+            host_a.reboot(None)
+        else:
+            wait_for("NotDraining")
+    require_all_count_on(containers, before)
+
+
+def test_agents_killed_at_random(bench: Bench, host_a: Host) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    containers = six(bench, host_a)
+    for _ in range(times(2, soak=20)):
+        before = lengths(containers)
+        for unschedulable in (True, False):
+            ask(unschedulable=unschedulable)
+            for _ in range(chance.randint(1, 3)):
+                time.sleep(chance.uniform(0, 3))
+                host_a.agent_kill()
+                host_a.agent_start()
+            if not unschedulable:
+                wait_for("NotDraining")
+                continue
+            wait_drained()
+            if chance.random() < 0.5:
+                host_a.reboot(None)
+        require_all_count_on(containers, before)

@@ -1,0 +1,283 @@
+"""A host, its containers and its resources, as a drain sees them: a model that can be cut off."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from podman_checkpoint_operator.api.conditions import find_condition, timestamp
+from podman_checkpoint_operator.api.names import NAMESPACE_LABEL, ON_DRAIN_LABEL
+from podman_checkpoint_operator.decisions.container_list import ListedContainer
+from podman_checkpoint_operator.decisions.facts import Container, State
+from podman_checkpoint_operator.reconcilers.drain import Drain, Refusal
+from podman_checkpoint_operator.reconcilers.podman_port import NotFound
+from podman_checkpoint_operator.reconcilers.registration import Registration
+from tests.unit.samples import CONTAINER
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Killed(BaseException):
+    """The agent was killed here."""
+
+
+@dataclass
+class Box:
+    """One container of the model."""
+
+    id: str
+    labels: dict[str, str] = field(default_factory=lambda: {ON_DRAIN_LABEL: "checkpoint"})
+    state: State = State.RUNNING
+    started_at: datetime = NEVER
+    finished_at: datetime = NEVER
+    dependencies: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+    pod: str = ""
+    saved: bool = False
+    """Its last state waits in the bundle."""
+
+    @property
+    def alive(self) -> bool:
+        return self.state in (State.RUNNING, State.PAUSED)
+
+
+class Podman:
+    """The model's containers, as the real service shows them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def containers(self) -> tuple[ListedContainer, ...]:
+        self._world.step()
+        return tuple(
+            ListedContainer(
+                box.id,
+                f"name-{box.id}",
+                box.labels,
+                box.state,
+                box.started_at.replace(microsecond=0),
+                box.pod,
+            )
+            for box in self._world.boxes.values()
+        )
+
+    def inspect(self, container_id: str) -> Container:
+        self._world.step()
+        if container_id not in self._world.boxes:
+            raise NotFound(container_id)
+        box = self._world.boxes[container_id]
+        return replace(
+            CONTAINER,
+            id=box.id,
+            name=f"name-{box.id}",
+            state=box.state,
+            started_at=box.started_at,
+            finished_at=box.finished_at,
+            dependencies=box.dependencies,
+            joined=box.joined,
+            pod=box.pod,
+        )
+
+
+class World(Registration):
+    """The host as a Registration, its API server and its Podman.
+
+    Attributes:
+        budget: how many calls an agent makes until it is killed; None is for ever.
+    """
+
+    def __init__(self) -> None:
+        self.boxes: dict[str, Box] = {}
+        self.checkpoints_: dict[str, dict[str, Any]] = {}
+        self.restores_: dict[str, dict[str, Any]] = {}
+        self.host: dict[str, Any] = {
+            "metadata": {"name": "host-a", "uid": "uid", "generation": 1},
+            "spec": {},
+        }
+        self.boot_id = "boot-0"
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        self.calls = 0
+        self.budget: int | None = None
+        self.refusal = ""
+        self.cordoned = False
+        self.error: Exception | None = None
+        self.on_make: Callable[[dict[str, Any]], None] = lambda _: None
+        self.agent()
+
+    def agent(self) -> None:
+        """Start an agent, in the place of one that was killed."""
+        podman: Any = Podman(self)
+        self.drain = Drain(self, self, podman, boot_id=lambda: self.boot_id)
+
+    def tick(self) -> datetime:
+        self.now += timedelta(seconds=10)
+        return self.now
+
+    def step(self) -> None:
+        self.calls += 1
+        if self.error:
+            raise self.error
+        if self.budget is not None:
+            self.budget -= 1
+            if self.budget < 0:
+                raise Killed
+
+    # The agent's side
+
+    def current(self) -> Mapping[str, Any]:
+        self.step()
+        return copy.deepcopy(self.host)
+
+    def tell(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> None:
+        status = change(self.current())
+        if status is not None:
+            self.step()
+            self.host["status"] = {**self.host.get("status", {}), **copy.deepcopy(dict(status))}
+
+    def checkpoints(self) -> list[Mapping[str, Any]]:
+        self.step()
+        return copy.deepcopy(list(self.checkpoints_.values()))
+
+    def restores(self) -> list[Mapping[str, Any]]:
+        self.step()
+        return copy.deepcopy(list(self.restores_.values()))
+
+    def make(self, manifest: Mapping[str, Any]) -> None:
+        self.step()
+        if self.refusal:
+            raise Refusal(self.refusal)
+        kept = self._kept(manifest["kind"])
+        if manifest["metadata"]["name"] not in kept:
+            self.on_make(dict(manifest))
+            kept[manifest["metadata"]["name"]] = copy.deepcopy(dict(manifest))
+
+    def is_cordoned(self) -> bool:
+        self.step()
+        return self.cordoned
+
+    def _kept(self, kind: str) -> dict[str, dict[str, Any]]:
+        return self.checkpoints_ if kind == "ContainerCheckpoint" else self.restores_
+
+    # What happens around it
+
+    def turn(self) -> float | None:
+        self.drain.seen(copy.deepcopy(self.host), deleted=False)
+        self.drain.touched()
+        return self.drain.turn()
+
+    def run(self, container_id: str, **facts: Any) -> Box:
+        """Create a container and start it."""
+        self.boxes[container_id] = Box(container_id, **facts, started_at=self.tick())
+        return self.boxes[container_id]
+
+    def start(self, box: Box) -> None:
+        box.state, box.started_at, box.saved = State.RUNNING, self.tick(), False
+
+    def stop(self, box: Box) -> None:
+        box.state, box.finished_at = State.EXITED, self.tick()
+
+    def ask(self, *, unschedulable: bool, **drain: Any) -> None:
+        """Change the spec, as an administrator does."""
+        self.host["spec"] = {"unschedulable": unschedulable, "drain": drain}
+        self.host["metadata"]["generation"] += 1
+
+    def reboot(self) -> None:
+        self.tick()
+        self.boot_id = f"boot-{self.now:%H%M%S}"
+        for box in self.boxes.values():
+            if box.alive:
+                self.stop(box)
+
+    def under_way(self, kind: str) -> list[dict[str, Any]]:
+        return [each for each in self._kept(kind).values() if not each.get("status")]
+
+    def end(self, resource: dict[str, Any], *, well: bool = True) -> None:
+        """Let an operation come to its end."""
+        ended = timestamp(self.tick())
+        if resource["kind"] == "ContainerCheckpoint":
+            well = self._saves(resource, well)
+        else:
+            well = self._restores(resource, well)
+        reason = "Done" if well else "GhostFileTooLarge"
+        conditions = [_condition("Ready", "True" if well else "False", reason)]
+        if not well:
+            conditions.append(_condition("Stalled", "True", reason))
+        resource["status"] = {"conditions": conditions, "completionTime": ended}
+
+    def _saves(self, resource: dict[str, Any], well: bool) -> bool:
+        box = self.boxes.get(resource["spec"]["containerRef"]["id"])
+        if box is None or box.state is not State.RUNNING or not well:
+            return False
+        self.stop(box)
+        box.saved = True
+        return True
+
+    def _restores(self, resource: dict[str, Any], well: bool) -> bool:
+        box = self.boxes.get(self.container_of(resource))
+        if box is None:
+            return False
+        if box.alive:
+            return True
+        if not (well and box.saved):
+            return False
+        box.state, box.saved = State.RUNNING, False
+        return True
+
+    def container_of(self, resource: dict[str, Any]) -> str:
+        source = resource["spec"]["source"]
+        if "checkpointRef" not in source:
+            return str(source["containerRef"]["id"])
+        checkpoint = self.checkpoints_.get(source["checkpointRef"]["name"])
+        return str(checkpoint["spec"]["containerRef"]["id"]) if checkpoint else ""
+
+    # What is told
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The state of each container, by its ID."""
+        drain = self.host.get("status", {}).get("drain") or {}
+        return {each["id"]: each["state"] for each in drain.get("containers", [])}
+
+    def record(self, container_id: str) -> dict[str, Any]:
+        drain = self.host["status"]["drain"]
+        (found,) = (each for each in drain["containers"] if each["id"] == container_id)
+        return dict(found)
+
+    def drained(self) -> tuple[str, str]:
+        """Status and reason of the condition."""
+        found = self.condition
+        return found["status"], found["reason"]
+
+    @property
+    def condition(self) -> Mapping[str, Any]:
+        conditions = self.host.get("status", {}).get("conditions", [])
+        return find_condition(conditions, "Drained") or {"status": "", "reason": ""}  # type: ignore[arg-type]
+
+    def until_quiet(self) -> None:
+        """Let agent and operations go on until nothing happens any more."""
+        for _ in range(200):
+            before = (copy.deepcopy(self.host), len(self.checkpoints_), len(self.restores_))
+            self.turn()
+            works = [*self.under_way("ContainerCheckpoint"), *self.under_way("ContainerRestore")]
+            for each in works:
+                self.end(each)
+            if before == (self.host, len(self.checkpoints_), len(self.restores_)) and not works:
+                return
+        raise AssertionError("it never ends")
+
+
+def in_namespace(namespace: str) -> dict[str, str]:
+    return {ON_DRAIN_LABEL: "checkpoint", NAMESPACE_LABEL: namespace}
+
+
+def _condition(type_: str, status: str, reason: str) -> dict[str, str]:
+    return {
+        "type": type_,
+        "status": status,
+        "reason": reason,
+        "message": f"because of {reason}",
+        "lastTransitionTime": "2026-03-01T12:00:00Z",
+    }

@@ -1,0 +1,557 @@
+"""A drain and the restore after it, over all that can happen between two looks at a host.
+
+The whole state machine runs against a model of API server and Podman; agents are killed between any
+two of their calls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from podman_checkpoint_operator.decisions.facts import State
+from podman_checkpoint_operator.reconcilers.podman_port import PodmanTimedOut, PodmanUnreachable
+from podman_checkpoint_operator.reconcilers.resource import StatusUnwritable
+from tests.e2e.soak import times
+from tests.unit.reconcilers.drain_world import Killed, World, in_namespace
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def of(world: World, container_id: str) -> dict[str, Any]:
+    """Return the checkpoint that is under way of a container."""
+    (found,) = (
+        each
+        for each in world.under_way("ContainerCheckpoint")
+        if each["spec"]["containerRef"]["id"] == container_id
+    )
+    return found
+
+
+def drained(world: World, *containers: str) -> None:
+    """Run containers and drain their host."""
+    for each in containers:
+        world.run(each)
+    world.ask(unschedulable=True)
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+
+
+def test_a_host_that_nobody_drains_costs_nothing(world: World) -> None:
+    world.run("a")
+    assert not world.turn()
+    assert world.calls == 0
+    assert "status" not in world.host
+
+
+def test_those_that_opted_in_are_saved_and_come_back(world: World) -> None:
+    world.run("a")
+    world.run("ignored", labels={})
+    world.ask(unschedulable=True)
+    world.turn()
+    assert world.drained() == ("False", "Draining")
+    assert world.told == {"a": "Checkpointing"}
+
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+    assert (
+        world.condition["message"] == "1 container is safe; 1 running container is not to be saved"
+    )
+    assert world.boxes["a"].saved
+
+    world.reboot()
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.told == {"a": "Restored"}
+    assert world.drained() == ("False", "NotDraining")
+    assert world.boxes["a"].alive
+    assert not world.turn()
+
+
+def test_what_a_checkpoint_asks_for(world: World) -> None:
+    world.run("a", labels=in_namespace("shop"))
+    world.ask(unschedulable=True, timeoutSeconds=30)
+    world.turn()
+    made = of(world, "a")
+    assert made["metadata"]["namespace"] == "shop"
+    assert made["metadata"]["labels"] == {"podman-checkpoint.dev/drained-host": "host-a"}
+    (owner,) = made["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["uid"]) == ("PodmanHost", "host-a", "uid")
+    assert made["spec"] == {
+        "nodeName": "host-a",
+        "containerRef": {"id": "a"},
+        "tcpEstablished": True,
+        "fileLocks": True,
+        "timeoutSeconds": 30,
+    }
+    world.until_quiet()
+    world.ask(unschedulable=False, timeoutSeconds=40)
+    world.turn()
+    (restore,) = world.under_way("ContainerRestore")
+    assert restore["metadata"]["namespace"] == "shop"
+    assert restore["spec"] == {
+        "nodeName": "host-a",
+        "source": {"checkpointRef": {"name": made["metadata"]["name"]}},
+        "existingContainer": "Adopt",
+        "tcpEstablished": True,
+        "fileLocks": True,
+        "timeoutSeconds": 40,
+    }
+
+
+def test_the_condition_is_of_the_generation_that_it_is_about(world: World) -> None:
+    """``kubectl wait`` leaves one aside that is of an older generation."""
+    drained(world, "a")
+    world.ask(unschedulable=True, policy="All")
+    world.turn()
+    assert world.condition["observedGeneration"] == world.host["metadata"]["generation"]
+
+
+def test_policy_all_leaves_out_those_that_opted_out(world: World) -> None:
+    world.run("plain", labels={})
+    world.run("out", labels={"podman-checkpoint.dev/on-drain": "ignore"})
+    world.ask(unschedulable=True, policy="All")
+    world.until_quiet()
+    assert world.told == {"plain": "Safe"}
+    assert world.boxes["out"].alive
+
+
+def test_dependents_are_saved_first_and_restored_last(world: World) -> None:
+    world.run("base")
+    world.run("needs", dependencies=("base",))
+    world.ask(unschedulable=True)
+    world.turn()
+    assert world.told == {"base": "Pending", "needs": "Checkpointing"}
+    assert world.record("base")["message"] == "Waits for name-needs, which depends on it"
+    assert "checkpoint" not in world.record("base")
+    world.until_quiet()
+    world.ask(unschedulable=False)
+    world.turn()
+    assert world.told == {"base": "Restoring", "needs": "Safe"}
+    world.until_quiet()
+    assert world.told == {"base": "Restored", "needs": "Restored"}
+
+
+def test_containers_of_a_pod_go_one_by_one(world: World) -> None:
+    for each in "abc":
+        world.run(each, pod="pod", dependencies=("infra",), joined=("infra",))
+    world.ask(unschedulable=True)
+    world.turn()
+    assert world.told == {"a": "Checkpointing", "b": "Pending", "c": "Pending"}
+    world.until_quiet()
+    world.ask(unschedulable=False)
+    world.turn()
+    assert world.told == {"a": "Restoring", "b": "Safe", "c": "Safe"}
+
+
+def test_containers_with_addresses_of_their_own_come_back_before_pods(world: World) -> None:
+    world.run("member", pod="pod")
+    world.run("plain")
+    world.run("on-top", dependencies=("member",))
+    world.ask(unschedulable=True)
+    world.until_quiet()
+    world.ask(unschedulable=False)
+    world.turn()
+    assert world.told == {"member": "Safe", "plain": "Restoring", "on-top": "Safe"}
+    world.end(world.under_way("ContainerRestore")[0])
+    world.turn()
+    assert world.told == {"member": "Restoring", "plain": "Restored", "on-top": "Safe"}
+    world.until_quiet()
+    assert set(world.told.values()) == {"Restored"}
+
+
+@pytest.mark.parametrize("deal", ["stop", "remove", "delete"])
+def test_one_that_cannot_be_saved_holds_the_drain_until_it_is_dealt_with(
+    world: World, deal: str
+) -> None:
+    box = world.run("bad")
+    world.run("good")
+    world.ask(unschedulable=True)
+    world.turn()
+    world.end(of(world, "bad"), well=False)
+    world.until_quiet()
+    assert world.drained() == ("False", "CannotDrain")
+    message = world.condition["message"]
+    name = world.record("bad")["checkpoint"]
+    assert "name-bad: because of GhostFileTooLarge." in message
+    assert f"kubectl delete containercheckpoint {name} --namespace podman-ch" in message
+    assert world.told == {"bad": "Failed", "good": "Safe"}
+
+    if deal == "stop":
+        world.stop(box)
+    elif deal == "remove":
+        del world.boxes["bad"]
+    else:
+        del world.checkpoints_[name]
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+    assert world.told["bad"] == ("Safe" if deal == "delete" else "Gone")
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason", "remedy"),
+    [
+        ({"state": State.PAUSED}, "ContainerNotRunning", "podman unpause name-x"),
+        ({"joined": ("other",)}, "DependencyRestarted", "podman stop name-x"),
+        ({"labels": in_namespace("No/Name")}, "InvalidSpec", "podman stop name-x"),
+    ],
+    ids=["paused", "joined", "namespace"],
+)
+def test_what_could_not_be_restored_is_not_touched(
+    world: World, facts: dict[str, Any], reason: str, remedy: str
+) -> None:
+    world.run("x", **facts)
+    world.ask(unschedulable=True)
+    world.until_quiet()
+    assert world.drained() == ("False", "CannotDrain")
+    assert world.record("x")["reason"] == reason
+    assert remedy in world.condition["message"]
+    assert not world.checkpoints_
+
+
+def test_a_refused_resource_is_told_of_and_tried_again(world: World) -> None:
+    world.run("a")
+    world.refusal = 'namespaces "shop" not found'
+    world.ask(unschedulable=True)
+    world.turn()
+    world.turn()
+    assert world.drained() == ("False", "CannotDrain")
+    assert 'refused: namespaces "shop" not found' in world.condition["message"]
+    world.refusal = ""
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+
+    world.refusal = "not today"
+    world.ask(unschedulable=False)
+    world.turn()
+    world.turn()
+    assert world.drained() == ("False", "RestoreFailed")
+    world.refusal = ""
+    world.until_quiet()
+    assert world.told == {"a": "Restored"}
+
+
+def test_a_container_that_starts_while_drained_is_saved_as_well(world: World) -> None:
+    drained(world, "a")
+    world.run("b")
+    world.turn()
+    assert world.drained() == ("False", "Draining")
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+    assert world.told == {"a": "Safe", "b": "Safe"}
+
+
+def test_a_cancelled_drain_restores(world: World) -> None:
+    world.run("done")
+    world.run("begun")
+    world.run("waits", dependencies=())
+    world.run("last")
+    world.boxes["begun"].dependencies = ("last",)
+    world.ask(unschedulable=True)
+    world.turn()
+    world.end(of(world, "done"))
+    world.ask(unschedulable=False)
+    world.turn()
+    assert world.told == {"done": "Restoring", "begun": "Checkpointing", "waits": "Checkpointing"}
+    world.until_quiet()
+    assert set(world.told.values()) == {"Restored"}
+    assert all(box.alive for box in world.boxes.values())
+
+
+def test_a_second_drain_in_a_row_has_checkpoints_of_its_own(world: World) -> None:
+    drained(world, "a")
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    first = set(world.checkpoints_)
+    world.ask(unschedulable=True)
+    world.until_quiet()
+    assert world.told == {"a": "Safe"}
+    assert len(set(world.checkpoints_) - first) == 1
+
+
+def test_a_drain_before_all_is_restored_keeps_what_is_safe(world: World) -> None:
+    drained(world, "a", "b")
+    world.ask(unschedulable=False)
+    world.turn()
+    first, _ = world.under_way("ContainerRestore")
+    world.end(first)
+    world.ask(unschedulable=True)
+    world.turn()
+    assert world.drained() == ("False", "Draining")
+    world.until_quiet()
+    assert world.told == {"a": "Safe", "b": "Safe"}
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.told == {"a": "Restored", "b": "Restored"}
+
+
+def test_a_removed_one_is_gone_and_a_started_one_adopted(world: World) -> None:
+    drained(world, "a", "b", "c")
+    del world.boxes["a"]
+    world.ask(unschedulable=False)
+    world.start(world.boxes["b"])
+    world.until_quiet()
+    assert world.told == {"a": "Gone", "b": "Restored", "c": "Restored"}
+    assert world.record("b")["reason"] == "Adopted"
+    assert world.condition["message"] == "2 containers are restored; 1 gone meanwhile"
+
+
+def test_one_that_ran_again_and_stopped_is_not_put_back_to_its_old_memory(world: World) -> None:
+    drained(world, "a")
+    world.start(world.boxes["a"])
+    world.stop(world.boxes["a"])
+    world.turn()
+    assert world.told == {"a": "Gone"}
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert not world.restores_
+
+
+def test_a_failed_restore_is_named_and_tried_again_when_it_is_deleted(world: World) -> None:
+    drained(world, "a")
+    world.ask(unschedulable=False)
+    world.turn()
+    world.end(world.under_way("ContainerRestore")[0], well=False)
+    world.until_quiet()
+    assert world.drained() == ("False", "RestoreFailed")
+    name = world.record("a")["restore"]
+    assert f"kubectl delete containerrestore {name} --namespace" in world.condition["message"]
+    world.restores_.clear()
+    world.until_quiet()
+    assert world.told == {"a": "Restored"}
+
+
+def test_a_deleted_checkpoint_does_not_lose_the_state(world: World) -> None:
+    drained(world, "a")
+    world.checkpoints_.clear()
+    world.turn()
+    assert world.drained() == ("True", "Drained")
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.boxes["a"].alive
+
+
+def test_a_request_that_is_carried_out_late_is_not_forgotten(world: World) -> None:
+    """The agent has given it up, and the host was uncordoned before it came to be."""
+    world.run("a")
+    world.ask(unschedulable=True)
+    world.turn()
+    late = world.checkpoints_.copy()
+    world.checkpoints_.clear()
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.told == {}
+    world.checkpoints_.update(late)
+    world.until_quiet()
+    assert world.told == {"a": "Restored"}
+    assert world.boxes["a"].alive
+
+
+def test_a_reboot_in_the_middle(world: World) -> None:
+    world.run("saved")
+    world.run("lost")
+    world.ask(unschedulable=True)
+    world.turn()
+    world.end(of(world, "saved"))
+    world.reboot()
+    world.until_quiet()
+    assert world.told == {"saved": "Safe", "lost": "Gone"}
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.told == {"saved": "Restored", "lost": "Gone"}
+
+
+def test_a_cordoned_node_is_followed_where_that_was_asked_for(world: World) -> None:
+    world.run("a")
+    world.cordoned = True
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert not world.checkpoints_
+    world.ask(unschedulable=False, followNode=True)
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+    world.cordoned = False
+    world.until_quiet()
+    assert world.told == {"a": "Restored"}
+    assert world.turn() is not None
+
+
+@pytest.mark.parametrize("error", [StatusUnwritable("refused"), PodmanTimedOut("busy")])
+def test_what_is_away_for_a_while_is_waited_for(world: World, error: Exception) -> None:
+    world.run("a")
+    world.ask(unschedulable=True)
+    world.error = error
+    assert world.turn()
+    world.error = None
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+
+
+def test_a_podman_that_is_away_is_told_of(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.run("a")
+    world.ask(unschedulable=True)
+
+    def away() -> list[Any]:
+        raise PodmanUnreachable("no such socket")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world, "restores", away)
+        world.turn()
+        assert world.drained() == ("False", "CannotDrain")
+        assert "no such socket" in world.condition["message"]
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+
+
+def test_a_spec_of_a_newer_version_is_not_half_obeyed(world: World) -> None:
+    world.run("a")
+    world.ask(unschedulable=True, policy="Migrate")
+    world.turn()
+    assert world.drained() == ("False", "CannotDrain")
+    assert not world.checkpoints_
+
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.drained() == ("False", "NotDraining")
+
+
+def test_the_condition_follows_the_spec_when_the_drain_is_over(world: World) -> None:
+    drained(world, "a")
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    world.ask(unschedulable=False, policy="All")
+    world.turn()
+    assert world.condition["observedGeneration"] == world.host["metadata"]["generation"]
+    assert not world.turn()
+
+
+IDS = st.sampled_from("abcde")
+
+
+class Histories(RuleBasedStateMachine):
+    """Whatever happens, whenever the agent is killed: nothing that was saved is left behind."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = World()
+        self.wrong: list[str] = []
+        self.world.on_make = self.in_order
+        needs = {"a": (), "b": ("a",), "c": (), "d": ("b",), "e": ("c",)}
+        for container_id, needed in needs.items():
+            pod = "pod" if container_id in "cd" else ""
+            self.world.run(container_id, dependencies=needed, pod=pod)
+
+    def in_order(self, manifest: dict[str, Any]) -> None:
+        """Note what is made too early; raised here, it would be an error of the agent's."""
+        boxes = self.world.boxes
+        if manifest["kind"] == "ContainerCheckpoint":
+            container_id = manifest["spec"]["containerRef"]["id"]
+            under_way = self.world.under_way("ContainerCheckpoint")
+            if container_id in [each["spec"]["containerRef"]["id"] for each in under_way]:
+                self.wrong.append(f"a second checkpoint of {container_id}")
+            for box in boxes.values():
+                if box.alive and container_id in box.dependencies:
+                    self.wrong.append(f"{container_id} before {box.id}, which needs it")
+            return
+        box_of_it = boxes.get(self.world.container_of(manifest))
+        for needed in box_of_it.dependencies if box_of_it else ():
+            if needed in boxes and boxes[needed].saved:
+                self.wrong.append(f"{manifest['metadata']['name']} before {needed}")
+
+    @invariant()
+    def all_in_order(self) -> None:
+        assert getattr(self, "wrong", []) == []
+
+    @rule(calls=st.none() | st.integers(0, 12))
+    def turn(self, calls: int | None) -> None:
+        self.world.budget = calls
+        try:
+            self.world.turn()
+        except Killed:
+            self.world.agent()
+        finally:
+            self.world.budget = None
+        if calls is None and self.world.drained()[0] == "True":
+            assert not any(box.alive for box in self.world.boxes.values())
+
+    @rule(unschedulable=st.booleans())
+    def ask(self, unschedulable: bool) -> None:
+        if self.world.host["spec"].get("unschedulable", False) != unschedulable:
+            self.world.ask(unschedulable=unschedulable)
+
+    @precondition(lambda self: self.world.under_way("ContainerCheckpoint"))
+    @rule(well=st.booleans())
+    def end_checkpoint(self, well: bool) -> None:
+        self.world.end(self.world.under_way("ContainerCheckpoint")[0], well=well)
+
+    @precondition(lambda self: self.world.under_way("ContainerRestore"))
+    @rule(well=st.booleans())
+    def end_restore(self, well: bool) -> None:
+        self.world.end(self.world.under_way("ContainerRestore")[-1], well=well)
+
+    @rule(container_id=IDS)
+    def start(self, container_id: str) -> None:
+        box = self.world.boxes.get(container_id)
+        if box and not box.alive:
+            self.world.start(box)
+
+    @rule(container_id=IDS)
+    def stop(self, container_id: str) -> None:
+        box = self.world.boxes.get(container_id)
+        if box and box.alive:
+            self.world.stop(box)
+
+    @rule(container_id=IDS)
+    def remove(self, container_id: str) -> None:
+        boxes = self.world.boxes
+        if not any(container_id in box.dependencies for box in boxes.values()):
+            boxes.pop(container_id, None)
+
+    @rule()
+    def reboot(self) -> None:
+        self.world.reboot()
+
+    @rule()
+    def delete_failed(self) -> None:
+        for kept in (self.world.checkpoints_, self.world.restores_):
+            for name, each in list(kept.items()):
+                if any(
+                    it["type"] == "Stalled" for it in each.get("status", {}).get("conditions", ())
+                ):
+                    del kept[name]
+
+    @rule(unschedulable=st.booleans())
+    def all_goes_well(self, unschedulable: bool) -> None:
+        self.ask(unschedulable)
+        self.world.until_quiet()
+
+    @invariant()
+    def one_record_of_each(self) -> None:
+        status = self.world.host.get("status", {})
+        ids = [each["id"] for each in (status.get("drain") or {}).get("containers", ())]
+        assert len(ids) == len(set(ids))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        self.ask(False)
+        self.world.until_quiet()
+        for _ in range(3):
+            self.delete_failed()
+            self.world.until_quiet()
+        assert [box.id for box in self.world.boxes.values() if box.saved and not box.alive] == []
+        if self.world.told:
+            assert self.world.drained() == ("False", "NotDraining")
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(
+    max_examples=times(60, soak=2000), stateful_step_count=30, deadline=None
+)
