@@ -421,18 +421,22 @@ def test_agents_work_with_it(bench: Bench, asking: str, host_a: Host, host_b: Ho
     known = "/etc/podman-checkpoint/kubeconfig"
     host_b.exec("sh", "-c", f"sed 's/server: .*/server: {server}/' {known} >{file}")
     host_b.load_image("busybox")
-    host_b.agent_kill()
-    host_b.agent_start(env={"KUBECONFIG": file})
     container = bench.count(host_a)
     saved = bench.checkpoint(container, archive={})
+    host_b.agent_kill()
+    host_b.agent_start(env={"KUBECONFIG": file})
+    try:
+        bench.restore(host_b, saved).wait_ready()
 
-    bench.restore(host_b, saved).wait_ready()
-
-    bench.checkpoint(
-        container.on(host_b), "again", archive={}, deletionPolicy="Delete"
-    ).wait_ready()
-    bench.object(CHECKPOINTS.kind, "again").delete()
-    host_b.exec("rm", file)
+        moved = container.on(host_b)
+        again = bench.checkpoint(moved, "again", archive={}, deletionPolicy="Delete")
+        again.wait_ready()
+        again.delete()
+    finally:
+        # This API server goes.
+        host_b.agent_kill()
+        host_b.agent_start()
+        host_b.exec("rm", file)
 
 
 def test_the_component_is_admitted(asking: str, tmp_path: Path) -> None:

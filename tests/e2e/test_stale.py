@@ -23,6 +23,7 @@ from tests.e2e.support import (
 )
 from tests.e2e.test_failures_restore import archived, source
 from tests.e2e.test_preflight import checks
+from tests.lab import paths
 from tests.lab.kubectl import kubectl
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ def test_an_archive_of_another_namespace(bench: Bench, host_a: Host, host_b: Hos
     status = archived(bench, bench.count(host_a))
     before = what_is_there(host_b)
     stranger = Bench()
+    elsewhere = f"{paths.ARCHIVES_IN_HOST}/{stranger.prefix}.tar.zst"
     make_namespace(stranger.prefix)
     try:
         require_failed(
@@ -173,7 +175,26 @@ def test_an_archive_of_another_namespace(bench: Bench, host_a: Host, host_b: Hos
             evidence=f"this is namespace {stranger.prefix}",
             remedy=f"in namespace {bench.prefix}",
         )
+        # Nothing of it is told: neither its digest nor what is beside it.
+        for name, uri in {
+            "guess": status["archive"]["uri"],
+            "absent": status["archive"]["uri"].replace("archived", "absent"),
+        }.items():
+            guess = {"archive": {"uri": uri, "digest": f"sha256:{'0' * 64}"}}
+            failed = stranger.restore(host_b, guess, name).wait_failed("ArchiveOfOtherNamespace")
+            assert status["archive"]["digest"] not in json.dumps(failed)
+            assert "Its directory has" not in json.dumps(failed)
+        # Wherever it lies, it is of the namespace that made it.
+        host_b.exec("cp", archive_in_host(status), elsewhere)
+        moved = {"archive": {**source(status)["archive"], "uri": f"file://{elsewhere}"}}
+        require_failed(
+            stranger.restore(host_b, moved, "moved"),
+            "ArchiveOfOtherNamespace",
+            evidence="the archive is of container",
+            remedy=f"in namespace {bench.prefix}",
+        )
     finally:
+        host_b.exec("rm", "--force", elsewhere)
         remove_namespace(stranger.prefix)
     assert what_is_there(host_b) == before
     good = bench.restore(host_b, source(status), "good").wait_ready()

@@ -136,6 +136,11 @@ class CheckpointArchives:
         with _explained("remove the archive"):
             self._store.delete(self._store.uri(name))
 
+    def directory_of(self, uri: str) -> str:
+        """Return the first directory of the store that an archive is in; empty for none."""
+        with _explained("look for the archive"):
+            return self._store.directory_of(uri)
+
     def verify(self, uri: str, digest: str) -> Manifest:
         """Read an archive from end to end, and return what it says of its container."""
         with _explained("read the archive"):

@@ -59,6 +59,27 @@ class Saved:
     origin: Origin = field(default_factory=Origin)
 
 
+def place_check(uri: str, directory: str, claim: Claim) -> Check:
+    """Check, before an archive is read, that it is not in the directory of another namespace.
+
+    What reading it would tell, such as its digest or the names beside it, is not for others either.
+
+    Args:
+        uri: of the archive.
+        directory: of the store that it is in; empty for an archive beside the directories.
+        claim: of who asks for it.
+    """
+    if directory in ("", claim.namespace):
+        return passed("Origin", f"{uri} is in a place for this namespace")
+    return failed(
+        "Origin",
+        f"{uri} is in the directory of namespace {directory}; this is namespace {claim.namespace}",
+        Cause.ARCHIVE_OF_OTHER_NAMESPACE,
+        f"Create the ContainerRestore in namespace {directory}, or have an administrator of the"
+        f" host put the archive into the store's directory {claim.namespace}",
+    )
+
+
 def origin_check(saved: Saved, claim: Claim) -> Check:
     """Check that the archive is of the checkpoint that is asked for, and of this namespace.
 

@@ -118,6 +118,9 @@ class Archives(Protocol):
     def location(self) -> Path:
         """Return the store's directory, which can be written to."""
 
+    def directory_of(self, uri: str) -> str:
+        """Return the first directory of the store that an archive is in; empty for none."""
+
     def verify(self, uri: str, digest: str) -> Manifest:
         """Read an archive from end to end, and return what it says of its container."""
 

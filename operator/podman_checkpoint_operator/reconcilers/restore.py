@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, Reason
 from ..api.restore import RestoreSpec
-from ..decisions.archive_preflight import Claim
+from ..decisions.archive_preflight import Claim, place_check
 from ..decisions.facts import StoredCheckpoint
 from ..decisions.failures import OperationFailed
 from ..decisions.source import ArchivedState, LocalState, NotYet, State, state_of_checkpoint
@@ -140,8 +140,9 @@ class RestoreReconciler:
         if source.container_ref is not None:
             return LocalState(reference=source.container_ref.key)
         if source.archive is not None:
-            claim = Claim(namespace=operation.resource.namespace)
-            return ArchivedState(source.archive.uri, source.archive.digest, claim)
+            uri, claim = source.archive.uri, Claim(namespace=operation.resource.namespace)
+            operation.check([place_check(uri, self._tools.archives.directory_of(uri), claim)])
+            return ArchivedState(uri, source.archive.digest, claim)
         if source.checkpoint_ref is None:
             raise OperationFailed(Cause.INVALID_SPEC, "spec.source is empty", "Set spec.source")
         return self._of_checkpoint(operation, spec, source.checkpoint_ref.name)

@@ -163,6 +163,15 @@ class DirectoryStore:
             raise _outside(uri, "it is not a regular file")
         return path
 
+    def directory_of(self, uri: str) -> str:
+        """Return the first directory below the root that an archive is in; empty for none.
+
+        Raises:
+            OperationFailed: The URI leads out of the store.
+        """
+        below = self._confined(uri).relative_to(self._here).parts
+        return below[0] if len(below) > 1 else ""
+
     def delete(self, uri: str) -> None:
         """Delete an archive; one that is gone already is as good.
 

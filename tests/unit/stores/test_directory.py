@@ -224,6 +224,21 @@ def test_missing_archive_names_its_neighbours(store: DirectoryStore) -> None:
         store.resolve("file:///var/lib/archives/other/sql2.tar.zst")
 
 
+@pytest.mark.parametrize(
+    ("path", "directory"),
+    [("a.tar", ""), ("shop/a.tar", "shop"), ("shop/deep/a.tar", "shop"), ("./shop//a", "shop")],
+)
+def test_whose_directory(store: DirectoryStore, path: str, directory: str) -> None:
+    assert store.directory_of(f"file://{store.root}/{path}") == directory
+
+
+@pytest.mark.parametrize("path", ["shop/../bank/a.tar", "../a.tar", ""])
+def test_whose_directory_is_not_asked_about_others(store: DirectoryStore, path: str) -> None:
+    with pytest.raises(OperationFailed) as caught:
+        store.directory_of(f"file://{store.root}/{path}")
+    assert caught.value.cause is Cause.ARCHIVE_OUTSIDE_STORE
+
+
 def test_directory_is_no_archive(store: DirectoryStore) -> None:
     write(store)
     with pytest.raises(OperationFailed, match="not a regular file"):
