@@ -244,3 +244,28 @@ def test_agents_killed_at_random(bench: Bench, host_a: Host) -> None:
             if chance.random() < 0.5:
                 host_a.reboot(None)
         require_all_count_on(containers, before)
+
+
+def test_by_the_plugin(bench: Bench, host_a: Host) -> None:
+    container = count(bench, host_a, suffix="c")
+    # Podman would remove it when it stops.
+    stubborn = bench.run(
+        host_a, "sleep", "9999", options=(*label(bench), "--rm"), suffix="stubborn"
+    )
+    plugin = ("podman-checkpoint", "--timeout=2m", "--wait")
+    before = lengths([container])
+    done = kubectl(plugin[0], "drain", "host-a", *plugin[1:], check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == "podmanhost.podman-checkpoint.dev/host-a is to be drained\n"
+    assert f"{container.name}: Safe" in done.stderr
+    assert f"{stubborn.name}: Failed: " in done.stderr
+    assert "CannotDrain: " in done.stderr
+
+    stubborn.remove()
+    wait_until(lambda: states()[stubborn.name] == "Gone", "the agent to see that it is gone")
+    done = kubectl(plugin[0], "drain", "host-a", *plugin[1:])
+    assert "Drained: 1 container" in done.stderr
+    assert container.state == "exited"
+    done = kubectl(plugin[0], "undrain", "host-a", *plugin[1:])
+    assert f"{container.name}: Restored" in done.stderr
+    require_all_count_on([container], before)

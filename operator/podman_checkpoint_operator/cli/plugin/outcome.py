@@ -14,7 +14,7 @@ EXIT_STATUS: Final = f"""\
 Exit status:
   {DONE}    done
   {ERROR}    error: the command line, a file, or the API server's answer
-  {FAILED}    the checkpoint or restore failed; the archive is damaged;
+  {FAILED}    the checkpoint, restore or drain failed; the archive is damaged;
        the failure is of an unknown cause
   {TIMED_OUT}    --timeout is over; what was asked for goes on
   {INTERRUPTED}  interrupted (Ctrl-C); what was asked for goes on"""

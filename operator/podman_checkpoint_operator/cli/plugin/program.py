@@ -12,6 +12,7 @@ import click
 
 from ...agent.version import product_version
 from .create import create
+from .drain import drain, undrain
 from .examine import diagnose, inspect
 from .hosts import hosts
 from .looking import describe, list_
@@ -29,7 +30,7 @@ _TRACEBACK: Final = "PODMAN_CHECKPOINT_TRACEBACK"
 plugin: Final = Group(
     "podman-checkpoint",
     params=where(),
-    commands=[create, list_, describe, restore, inspect, diagnose, hosts],
+    commands=[create, list_, describe, restore, inspect, diagnose, hosts, drain, undrain],
     context_settings={"help_option_names": list(_HELP), "max_content_width": 100},
     help="Checkpoint running Podman containers and restore them, on the hosts of a fleet.",
     epilog=f"\b\n{EXIT_STATUS}",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _TIME: Final = 7
 """Columns of ``59.9 s`` and ``12m30s``."""
-_AWAY: Final = "the API server does not answer; trying again"
+AWAY: Final = "the API server does not answer; trying again"
 _RESULTS: Final = {
     Reason.PREFLIGHT: ConditionType.PREFLIGHT_PASSED,
     Reason.CHECKPOINTING: ConditionType.CHECKPOINTED,
@@ -114,7 +114,7 @@ def watch(cluster: Cluster, resource: Resource, made: Object, *, seconds: float)
 def _to_the_end(states: Iterable[Object | None], view: _Drawn | _Lines) -> Object | None:
     for found in states:
         if found is None:
-            view.note(_AWAY)
+            view.note(AWAY)
             continue
         view.see(found)
         if facts.state(found).ended:
@@ -172,7 +172,7 @@ class _Drawn:
         self._console = console
         self._course = Course()
         self._note = ""
-        self._spinner = Spinner("dots" if _is_unicode(console) else "line", style="yellow")
+        self._spinner = Spinner("dots" if is_unicode(console) else "line", style="yellow")
         noun = "Checkpoint" if made["kind"] == CHECKPOINTS.kind else "Restore"
         where = f"{noun} of {facts.about(made)} on {made['spec']['nodeName']}"
         self._title = screen.cell(where, "bold")
@@ -210,10 +210,11 @@ class _Drawn:
         mark: Any = self._spinner
         if phase.took is not None:
             bad = phase.word == "Failed"
-            sign = ("✗" if bad else "✓") if _is_unicode(self._console) else ("x" if bad else "*")
+            sign = ("✗" if bad else "✓") if is_unicode(self._console) else ("x" if bad else "*")
             mark = Text(sign, style="red" if bad else "green")
         return mark, phase.word, Text(lasting(took), style="dim"), screen.cell(phase.message, "dim")
 
 
-def _is_unicode(console: Console) -> bool:
+def is_unicode(console: Console) -> bool:
+    """Whether a terminal can show more than ASCII."""
     return console.encoding.lower().startswith("utf")
