@@ -6,6 +6,7 @@ two of their calls.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -292,6 +293,34 @@ def test_a_drain_before_all_is_restored_keeps_what_is_safe(world: World) -> None
     assert world.told == {"a": "Restored", "b": "Restored"}
 
 
+def test_the_next_drain_takes_over_what_waits_for_its_restore(world: World) -> None:
+    world.run("base")
+    world.run("needs", dependencies=("base",))
+    world.ask(unschedulable=True)
+    world.until_quiet()
+    world.ask(unschedulable=False)
+    world.turn()
+    world.ask(unschedulable=True)
+    world.turn()
+    assert world.told == {"base": "Restoring", "needs": "Safe"}
+    world.until_quiet()
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.told == {"base": "Restored", "needs": "Restored"}
+
+
+def test_one_that_is_restarted_while_its_checkpoint_waits_gets_no_second(world: World) -> None:
+    box = world.run("a")
+    world.ask(unschedulable=True)
+    world.turn()
+    world.stop(box)
+    world.start(box)
+    world.turn()
+    assert len(world.checkpoints_) == 1
+    world.until_quiet()
+    assert world.told == {"a": "Safe"}
+
+
 def test_a_removed_one_is_gone_and_a_started_one_adopted(world: World) -> None:
     drained(world, "a", "b", "c")
     del world.boxes["a"]
@@ -469,17 +498,19 @@ class Histories(RuleBasedStateMachine):
     def all_in_order(self) -> None:
         assert getattr(self, "wrong", []) == []
 
-    @rule(calls=st.none() | st.integers(0, 12))
-    def turn(self, calls: int | None) -> None:
-        self.world.budget = calls
-        try:
-            self.world.turn()
-        except Killed:
-            self.world.agent()
-        finally:
-            self.world.budget = None
-        if calls is None and self.world.drained()[0] == "True":
+    @rule()
+    def turn(self) -> None:
+        self.world.turn()
+        if self.world.drained()[0] == "True":
             assert not any(box.alive for box in self.world.boxes.values())
+
+    @rule(calls=st.integers(0, 12))
+    def turn_of_an_agent_that_is_killed(self, calls: int) -> None:
+        self.world.budget = calls
+        with suppress(Killed):
+            self.world.turn()
+        self.world.budget = None
+        self.world.agent()
 
     @rule(unschedulable=st.booleans())
     def ask(self, unschedulable: bool) -> None:
@@ -529,8 +560,10 @@ class Histories(RuleBasedStateMachine):
 
     @rule(unschedulable=st.booleans())
     def all_goes_well(self, unschedulable: bool) -> None:
+        self.delete_failed()
         self.ask(unschedulable)
         self.world.until_quiet()
+        assert not unschedulable or self.world.drained() == ("True", "Drained")
 
     @invariant()
     def one_record_of_each(self) -> None:
@@ -553,5 +586,5 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=times(60, soak=2000), stateful_step_count=30, deadline=None
+    max_examples=times(200, soak=3000), stateful_step_count=30, deadline=None
 )
