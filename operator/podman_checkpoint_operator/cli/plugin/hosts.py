@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ...api.names import HOSTS
+from ...api.reasons import ConditionType, Reason
 from ...decisions.preflight import size
 from . import facts
 from .looking import show_lists
@@ -68,8 +69,14 @@ def row(found: Mapping[str, Any], *, wide: bool) -> list[Text]:
             ", ".join(each["path"] for each in stores),
             now.message,
         ]
-    first = [cell(found["metadata"]["name"]), cell(now.text, now.style)]
+    first = [cell(found["metadata"]["name"]), cell(f"{now.text}{_drain(found)}", now.style)]
     return [*first, *(cell("-" if each in (None, "") else each) for each in texts)]
+
+
+def _drain(found: Mapping[str, Any]) -> str:
+    """Return how far a drain is, as ``kubectl get nodes`` shows a node that is cordoned."""
+    told = facts.condition(found, ConditionType.DRAINED)
+    return f",{told['reason']}" if told and told["reason"] != Reason.NOT_DRAINING else ""
 
 
 @click.pass_context

@@ -54,6 +54,19 @@ def test_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [("Drained", "Ready,Drained"), ("CannotDrain", "Ready,CannotDrain"), ("NotDraining", "Ready")],
+)
+def test_a_drain_is_seen(
+    fleet: list[dict[str, Any]], reason: str, status: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet[:] = [resources.host("host-a", **resources.reported())]
+    fleet[0]["status"]["conditions"].append(resources.condition("Drained", "False", reason))
+    main(["hosts"])
+    assert capsys.readouterr().out.splitlines()[1].split()[1] == status
+
+
 @pytest.mark.usefixtures("fleet")
 def test_other_outputs(capsys: pytest.CaptureFixture[str]) -> None:
     main(["hosts", "-o", "name"])
