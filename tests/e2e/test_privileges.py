@@ -77,6 +77,14 @@ def resource(host: str, plural: str = CHECKPOINTS.plural, name: str = "") -> dic
     return specs.manifest(kind, name or f"of-{host}", {**spec, "nodeName": host})
 
 
+def drains(host: str, plural: str, name: str) -> dict[str, Any]:
+    """Return a resource as a drain makes it."""
+    made = resource(host, plural, name)
+    owner = {"apiVersion": API_VERSION, "kind": HOSTS.kind, "name": host, "uid": "1"}
+    made["metadata"]["ownerReferences"] = [owner]
+    return made
+
+
 def podman_host(name: str, **more: Any) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": HOSTS.kind, "metadata": {"name": name}, **more}
 
@@ -180,7 +188,7 @@ _PLURALS: Final = (CHECKPOINTS.plural, RESTORES.plural)
 def test_an_agent_writes_what_is_of_its_own_host(fleet: Fleet, who: str) -> None:
     a = fleet.a
     made = [
-        *(resource(a, plural, f"try-{a}") for plural in _PLURALS),
+        *(drains(a, plural, f"try-{a}") for plural in _PLURALS),
         event(a, CHECKPOINTS.kind, f"of-{a}"),
         event(a, HOSTS.kind, a),
     ]
@@ -280,6 +288,17 @@ def test_what_a_host_lets_touch_is_not_its_agents_to_say(fleet: Fleet) -> None:
     patch = f"--patch={json.dumps({'spec': unasked})}"
     done = fleet.as_("token", "patch", f"phost/{fleet.a}", "--type=merge", patch)
     assert "does not change the spec of a PodmanHost" in said(done)
+
+
+def test_an_agent_makes_what_a_drain_needs_only(fleet: Fleet) -> None:
+    a, b = fleet.a, fleet.b
+    anybodys, others = (resource(a, name="try"), drains(a, RESTORES.plural, "try"))
+    others["metadata"]["ownerReferences"][0]["name"] = b
+    archived = drains(a, RESTORES.plural, "try")
+    archived["spec"]["source"] = specs.archived()["source"]
+    for what in (anybodys, others, archived):
+        message = fleet.try_("token", what)
+        assert f"for a drain only: owned by the PodmanHost {a}, and not from an archive" in message
 
 
 def test_an_agent_posts_events_about_the_products_resources_only(fleet: Fleet) -> None:
@@ -393,7 +412,9 @@ def test_an_agent_reads_the_checkpoint_that_it_is_to_restore(fleet: Fleet, askin
     wanted = resource(b, name=f"wanted-{b}")
     restore = resource(a, RESTORES.plural, f"wants-{b}")
     restore["spec"]["source"] = {"checkpointRef": {"name": f"wanted-{b}"}}
-    apply(wanted)
+    own = drains(a, RESTORES.plural, f"own-{b}")
+    own["spec"]["source"] = restore["spec"]["source"]
+    apply(wanted, own)
     what = f"cckpt/wanted-{b}"
     try:
         assert "reads only what is of its own host" in said(fleet.as_("token", asking, "get", what))
@@ -403,7 +424,7 @@ def test_an_agent_reads_the_checkpoint_that_it_is_to_restore(fleet: Fleet, askin
         )
         assert f"is of {b}" in said(fleet.as_("token", asking, "delete", what))
     finally:
-        kubectl("delete", "--ignore-not-found", what, f"crst/wants-{b}")
+        kubectl("delete", "--ignore-not-found", what, f"crst/wants-{b}", f"crst/own-{b}")
 
 
 def test_without_a_host_nothing_is_read_and_others_are_not_asked_about(

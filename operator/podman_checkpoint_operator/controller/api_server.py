@@ -78,6 +78,8 @@ class FleetApi:
     def wanted_on(self, host: str, namespace: str) -> list[str]:
         """Return the names of the checkpoints that restores on a host are to restore.
 
+        What the host's agent has made for a drain does not count: it asks for itself.
+
         Raises:
             StatusUnwritable: the API server is out of reach.
         """
@@ -87,7 +89,8 @@ class FleetApi:
                 field_selector=f"spec.nodeName={host}",
                 _request_timeout=_SECONDS,
             )
-        references = (each["spec"]["source"].get("checkpointRef") for each in found["items"])
+        asked = (each for each in found["items"] if not _is_agents(each))
+        references = (each["spec"]["source"].get("checkpointRef") for each in asked)
         return [reference["name"] for reference in references if reference]
 
     def conditions(
@@ -145,3 +148,9 @@ def _unless_changed(name: str) -> Iterator[None]:
     except Refused as error:
         if error.status not in (404, 409):  # the watch brings what it has become
             raise
+
+
+def _is_agents(resource: Mapping[str, Any]) -> bool:
+    """Whether an agent has made it: the admission policy has it name its PodmanHost as owner."""
+    owners = resource["metadata"].get("ownerReferences") or ()
+    return any(owner["kind"] == HOSTS.kind for owner in owners)
