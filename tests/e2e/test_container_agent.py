@@ -28,10 +28,13 @@ def host(bench: Bench, request: pytest.FixtureRequest) -> Iterator[NamespacedHos
     host = NamespacedHost("host-a")
     agent: QuadletAgent | PodAgent = request.param(host)
     host.agent_kill()
+    # As systemd does it: a container is shown what is mounted after its start.
+    host.exec("mount", "--make-rshared", "/")
     agent.start()
     wait_until(lambda: "agent started" in logs(host, agent.container), "the agent")
     yield host
     agent.stop()
+    host.exec("mount", "--make-rprivate", "/")
 
 
 def logs(host: NamespacedHost, container: str) -> str:
@@ -44,16 +47,24 @@ def test_its_mounts_and_rights_are_enough(bench: Bench, host: NamespacedHost) ->
     container = bench.run(host, image="ghostwriter", options=options)
     wait_until(lambda: "deleted" in logs(host, container.name), "the ghost file to be deleted")
 
+    memory = f"/proc/{container.inspect('{{.State.Pid}}')}/root/dev/shm/file"
+    host.exec("touch", "--date=@1500000000.123456789", memory)
+
     # Frozen, with the host's ghost limit raised, and captured.
     live = bench.checkpoint(container, "live", leaveRunning=True, archive={})
     assert live.wait_ready()["ghostLimit"]["configFile"] == "/etc/criu/runc.conf"
     assert "ghost-limit" in host.exec("cat", "/etc/criu/runc.conf").stdout
     # What listens on the host is seen from a network of one's own.
-    copy = {"name": bench.name("copy"), "ignoreVolumes": True}
+    name = bench.name("copy")
+    copy = {"name": name, "ignoreVolumes": True}
     bench.restore(host, live, "refused", **copy, publishPorts=["480:80"]).wait_failed("PortInUse")
     # From the archive, beside the original.
     restored = bench.restore(host, live, "copy", **copy, publishPorts=["481:80"]).wait_ready()
-    assert restored["container"]["name"] == copy["name"]
+    assert restored["container"]["name"] == name
+    # Which Podman's own tar would have rounded: it was captured where it is mounted.
+    pid = host.exec("podman", "inspect", "--format={{.State.Pid}}", name).stdout.strip()
+    shown = host.exec("stat", "--format=%.9Y", f"/proc/{pid}/root/dev/shm/file")
+    assert shown.stdout.strip() == "1500000000.123456789"
     # In place.
     saved = bench.checkpoint(container)
     saved.wait_ready()

@@ -10,7 +10,7 @@ from ..api.reasons import Cause
 from ..criu.secrecy import without_secrets
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 
 
 class OperationFailed(Exception):
@@ -60,6 +60,13 @@ def from_os_error(error: OSError, doing: str) -> OperationFailed:
     if error.errno in _NO_SPACE:
         return OperationFailed(
             Cause.NO_SPACE, evidence, "Free space there, and create the resource anew"
+        )
+    if error.errno == errno.EROFS:
+        return OperationFailed(
+            Cause.PERMISSION_DENIED,
+            evidence,
+            "Remount it for writing; if the agent runs in a container, mount a directory above it"
+            " into that, writable (the chart: agent.hostPaths)",
         )
     if error.errno in _DENIED:
         return OperationFailed(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from podman_checkpoint_operator.api.reasons import Cause
-from podman_checkpoint_operator.decisions.failures import OperationFailed, sentences
+from podman_checkpoint_operator.decisions.failures import OperationFailed, from_os_error, sentences
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,10 @@ def test_sentences(texts: tuple[str, ...], prose: str) -> None:
 def test_a_failure_says_what_and_what_to_do() -> None:
     failure = OperationFailed(Cause.NO_SPACE, "the disk is full", "Free 2 GiB")
     assert failure.message == "the disk is full. Free 2 GiB."
+
+
+def test_a_read_only_mount_of_the_agents_container_has_its_own_remedy() -> None:
+    failure = from_os_error(OSError(errno.EROFS, "Read-only file system", "/host/srv/data"), "Lay")
+    assert failure.cause is Cause.PERMISSION_DENIED
+    assert "/host/srv/data" in failure.evidence
+    assert "agent.hostPaths" in failure.remedy
