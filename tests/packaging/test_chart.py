@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
+from podman_checkpoint_operator.api.names import ON_DRAIN_LABEL
 from tests.lab import helm, tools
 from tests.lab.paths import CHECKOUT
 from tests.lab.shell import CommandFailed, run
@@ -232,16 +233,29 @@ def test_users_roles_may_stay_apart() -> None:
 
 
 def test_the_quadlet_and_the_pod_may_do_the_same() -> None:
-    text = (CHECKOUT / "manifests/quadlet/podman-checkpoint-agent.container").read_text()
-    lines = [line.partition("=") for line in text.splitlines() if not line.startswith("#")]
     (daemon_set,) = of_kind(rendered(), "DaemonSet").values()
     spec = daemon_set["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     sources = {each["name"]: each["hostPath"]["path"] for each in spec["volumes"]}
 
-    (capabilities,) = (value.split() for name, _, value in lines if name == "AddCapability")
-    assert capabilities == container["securityContext"]["capabilities"]["add"]
-    volumes = [value.split(":")[:2] for name, _, value in lines if name == "Volume"]
+    (capabilities,) = quadlet("AddCapability")
+    assert capabilities.split() == container["securityContext"]["capabilities"]["add"]
+    volumes = [value.split(":")[:2] for value in quadlet("Volume")]
     assert volumes == [
         [sources[each["name"]], each["mountPath"]] for each in container["volumeMounts"]
     ]
+
+
+def test_no_drain_saves_the_agents_own_container() -> None:
+    """It would stop itself; whatever the policy, a label like this keeps a container out of it."""
+    (label,) = quadlet("Label")
+    name, _, value = label.partition("=")
+    assert name == ON_DRAIN_LABEL
+    assert value != "checkpoint"
+
+
+def quadlet(key: str) -> list[str]:
+    """Return what the Quadlet says of one key."""
+    text = (CHECKOUT / "manifests/quadlet/podman-checkpoint-agent.container").read_text()
+    lines = [line.partition("=") for line in text.splitlines()]
+    return [value for name, _, value in lines if name == key]
