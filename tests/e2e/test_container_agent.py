@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.support import Container, clear_host
 from tests.lab import container_agents
 from tests.lab.container_agents import PodAgent, QuadletAgent
 from tests.lab.hosts import NamespacedHost
@@ -34,6 +35,8 @@ def host(bench: Bench, request: pytest.FixtureRequest) -> Iterator[NamespacedHos
     wait_until(lambda: "agent started" in logs(host, agent.container), "the agent")
     yield host
     agent.stop()
+    # While mounts are shared, each network namespace may be mounted twice, and go twice.
+    clear_host(host, bench.prefix)
     host.exec("mount", "--make-rprivate", "/")
 
 
@@ -43,6 +46,12 @@ def logs(host: NamespacedHost, container: str) -> str:
 
 
 def test_its_mounts_and_rights_are_enough(bench: Bench, host: NamespacedHost) -> None:
+    # Held still, it could not let itself go on.
+    (own,) = host.exec("podman", "ps", "--filter=name=agent$", "--format={{.Names}}").stdout.split()
+    itself = bench.checkpoint(Container(host, own), "itself", leaveRunning=True, archive={})
+    evidence = itself.wait_failed("InvalidSpec")["diagnosis"]["evidence"]
+    assert "runs in this container" in evidence
+
     options = ("--volume=/data", "--publish=480:80")
     container = bench.run(host, image="ghostwriter", options=options)
     wait_until(lambda: "deleted" in logs(host, container.name), "the ghost file to be deleted")

@@ -12,6 +12,8 @@ class CheckName(StrEnum):
     """What is looked at before a container or a target is touched: ``status.preflight.check``."""
 
     # Before a checkpoint
+    ITSELF = "Itself"
+    """The agent does not run in the container that it would hold or stop."""
     RUNNING = "Running"
     """The container runs: neither stopped nor paused."""
     REMOVED_ON_EXIT = "RemovedOnExit"

@@ -147,6 +147,19 @@ def mount_checks(
         yield passed("BindMounts", "all are carried" if binds else "none")
 
 
+def own_container_check(own: bool) -> Check:
+    """Check that the agent does not run in the container: it would hold or stop itself."""
+    if not own:
+        return passed("Itself", "the agent runs elsewhere")
+    return failed(
+        "Itself",
+        "the agent that takes this host's checkpoints runs in this container",
+        Cause.INVALID_SPEC,
+        "It needs no checkpoint: what it has begun is on the host's disk, and it goes on from there"
+        " when it is started anew",
+    )
+
+
 def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Check]:
     """Checks of what the host can do."""
     yield from fitness_checks(host, container.runtime)

@@ -81,6 +81,14 @@ class LocalMachine:
         """Return what changes with every boot."""
         return (self._proc / "sys/kernel/random/boot_id").read_text().strip()
 
+    def is_own(self, container: Container) -> bool:
+        """Whether this process is in a container's mount namespace, as none but its own are."""
+        namespace = self._proc / str(container.pid) / "ns/mnt"
+        try:
+            return namespace.samefile(self._proc / "self/ns/mnt")
+        except OSError:  # it does not run
+            return False
+
     def cgroup(self, container: Container) -> Path:
         """Return the cgroup that CRIU is given for a running container."""
         return self._freezer.cgroup_of(container.pid, container.id)

@@ -41,6 +41,9 @@ class Machine(Protocol):
     def boot_id(self) -> str:
         """Return what changes with every boot."""
 
+    def is_own(self, container: Container) -> bool:
+        """Whether the agent runs in this container."""
+
     def cgroup(self, container: Container) -> Path:
         """Return the cgroup that CRIU is given for a running container."""
 

@@ -72,6 +72,7 @@ def observe(
     wanted = _wanted(spec)
     checks = [
         tenant.check(container),
+        preflight.own_container_check(machine.is_own(container)),
         *preflight.container_checks(container, wanted),
         *pod_preflight.checkpoint_checks(container, pod, archive=wanted.archive),
         *pre_copy_checks(

@@ -16,6 +16,7 @@ from podman_checkpoint_operator.decisions.checkpoint_preflight import (
     criu_check,
     host_checks,
     mount_checks,
+    own_container_check,
     process_checks,
     space_checks,
 )
@@ -69,6 +70,11 @@ def test_containers_that_cannot_be_saved(
     changes: dict[str, Any], wanted: Wanted, cause: Cause
 ) -> None:
     assert causes(container_checks(replace(CONTAINER, **changes), wanted)) == [cause]
+
+
+def test_an_agent_does_not_hold_itself() -> None:
+    assert own_container_check(False).result == "Pass"
+    assert own_container_check(True).cause is Cause.INVALID_SPEC
 
 
 def test_exec_sessions_and_health_checks_are_worth_a_warning() -> None:

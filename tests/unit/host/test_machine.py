@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import create_autospec
 
@@ -9,6 +12,7 @@ import pytest
 
 from podman_checkpoint_operator.host.description import HostDescription
 from podman_checkpoint_operator.host.machine import LocalMachine
+from tests.unit.samples import CONTAINER
 
 
 @pytest.fixture
@@ -25,6 +29,17 @@ def bundle(tmp_path: Path) -> Path:
         (tmp_path / "bundle" / folder / "inventory.img").touch()
     (tmp_path / "bundle/checkpoint/parent").symlink_to("../pre-checkpoint")
     return Path("/bundle")
+
+
+def test_an_agent_knows_the_container_that_it_is_in(machine: LocalMachine) -> None:
+    command = ["unshare", "--mount", "sh", "-c", "echo; exec sleep 60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as elsewhere:
+        assert elsewhere.stdout is not None
+        elsewhere.stdout.readline()
+        assert not machine.is_own(replace(CONTAINER, pid=elsewhere.pid))
+        elsewhere.kill()
+    assert machine.is_own(replace(CONTAINER, pid=os.getpid()))
+    assert not machine.is_own(replace(CONTAINER, pid=0))
 
 
 def test_a_state_needs_the_memory_that_was_copied_beforehand(
