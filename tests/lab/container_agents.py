@@ -25,6 +25,7 @@ CGROUP: Final = f"/sys/fs/cgroup/{CONTAINER}"
 ENTER: Final = f'mkdir -p {CGROUP} && echo 0 >{CGROUP}/cgroup.procs && exec "$0" "$@"'
 """Podman splits the control group that it is started in, as that of a systemd unit is made for."""
 REMOVE: Final = f"test ! -e {CGROUP} || find {CGROUP} -depth -type d -delete"
+KUBE_NETWORK: Final = "podman-default-kube-network"
 GENERATOR: Final = "/usr/lib/systemd/system-generators/podman-system-generator"
 
 
@@ -65,8 +66,9 @@ class PodAgent:
         self._podman_kube("play")
 
     def stop(self) -> None:
-        """Remove the Pod."""
+        """Remove the Pod, and the network that Podman has made for such."""
         self._podman_kube("down")
+        self._host.exec("podman", "network", "rm", "--force", KUBE_NETWORK)
 
     def _podman_kube(self, command: str) -> None:
         self._host.exec("podman", "kube", command, "-", stdin=json.dumps(self._manifest))
