@@ -78,6 +78,7 @@ def test_it_serves_the_projects_kinds(checkout: Checkout) -> None:
     assert kinds.split() == [
         "containercheckpoints.podman-checkpoint.dev",
         "containerrestores.podman-checkpoint.dev",
+        "podmanhosts.podman-checkpoint.dev",
     ]
 
 
