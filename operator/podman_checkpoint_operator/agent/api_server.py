@@ -9,15 +9,14 @@ from typing import Any, Final, Literal
 
 from kubernetes import client
 
-from ..api.names import CHECKPOINTS, GROUP, REPORTING_COMPONENT, RESTORES, VERSION
+from ..api.names import CHECKPOINTS, GROUP, PLURALS, REPORTING_COMPONENT, VERSION
 from ..reconcilers.resource import Resource, ResourceGone, StatusUnwritable
-from .refusals import Refused, refused
+from .refusals import Refused, refused, unless_absent
 
 logger = logging.getLogger(__name__)
 
 _SECONDS: Final = (5, 30)
 _MAX_MESSAGE: Final = 1024
-_PLURALS: Final = {each.kind: each.plural for each in (CHECKPOINTS, RESTORES)}
 
 
 class ApiServer:
@@ -46,7 +45,7 @@ class ApiServer:
                     GROUP,
                     VERSION,
                     resource.namespace,
-                    _PLURALS[resource.kind],
+                    PLURALS[resource.kind],
                     resource.name,
                     body,
                     _request_timeout=_SECONDS,
@@ -96,17 +95,13 @@ class ApiServer:
 
     def exists(self, kind: str, namespace: str, name: str, uid: str) -> bool:
         """Whether a resource is still there, and still the same one."""
-        found = self._get(namespace, _PLURALS[kind], name)
+        found = self._get(namespace, PLURALS[kind], name)
         return found is not None and found["metadata"]["uid"] == uid
 
     def _get(self, namespace: str, plural: str, name: str) -> Mapping[str, Any] | None:
-        try:
-            with refused(f"{plural} {namespace}/{name}"):
-                found: Mapping[str, Any] = self._objects.get_namespaced_custom_object(
-                    GROUP, VERSION, namespace, plural, name, _request_timeout=_SECONDS
-                )
-        except Refused as error:
-            if error.status == 404:
-                return None
-            raise
-        return found
+        return unless_absent(
+            f"{plural} {namespace}/{name}",
+            lambda: self._objects.get_namespaced_custom_object(
+                GROUP, VERSION, namespace, plural, name, _request_timeout=_SECONDS
+            ),
+        )

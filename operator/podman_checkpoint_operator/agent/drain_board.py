@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from kubernetes import client
 
-from ..api.names import CHECKPOINTS, DRAINED_HOST_LABEL, GROUP, RESTORES, VERSION, Resource
+from ..api.names import CHECKPOINTS, DRAINED_HOST_LABEL, GROUP, PLURALS, RESTORES, VERSION, Resource
 from ..decisions.drain.objects import host_label
 from ..reconcilers.drain import Refusal
-from .refusals import Refused, refused
+from .refusals import Refused, refused, unless_absent
 
 _SECONDS: Final = (5, 30)
 _REFUSALS: Final = frozenset({400, 403, 404, 422})
-_PLURALS: Final = {each.kind: each.plural for each in (CHECKPOINTS, RESTORES)}
 
 
 class ApiBoard:
@@ -46,7 +45,7 @@ class ApiBoard:
                     GROUP,
                     VERSION,
                     metadata["namespace"],
-                    _PLURALS[manifest["kind"]],
+                    PLURALS[manifest["kind"]],
                     dict(manifest),
                     _request_timeout=_SECONDS,
                 )
@@ -58,28 +57,24 @@ class ApiBoard:
 
     def is_cordoned(self) -> bool:
         """Whether the cluster has a Node of the host's name that is cordoned."""
-        try:
-            with refused(f"Node {self._name}"):
-                # CoreV1Api would do as well, and take 20 MiB of memory for it.
-                answer = self._api.call_api(
-                    *self._api.param_serialize(
-                        "GET",
-                        "/api/v1/nodes/{name}",
-                        path_params={"name": self._name},
-                        header_params={"Accept": "application/json"},
-                        auth_settings=["BearerToken"],
-                    ),
-                    _request_timeout=_SECONDS,
-                )
-                answer.read()
-                node: Mapping[str, Any] = self._api.response_deserialize(
-                    answer, {"200": "object"}
-                ).data
-        except Refused as error:
-            if error.status == 404:
-                return False
-            raise
-        return bool((node.get("spec") or {}).get("unschedulable"))
+        node = unless_absent(f"Node {self._name}", self._node)
+        return bool(node and (node.get("spec") or {}).get("unschedulable"))
+
+    def _node(self) -> Mapping[str, Any]:
+        # CoreV1Api would do as well, and take 20 MiB of memory for it.
+        answer = self._api.call_api(
+            *self._api.param_serialize(
+                "GET",
+                "/api/v1/nodes/{name}",
+                path_params={"name": self._name},
+                header_params={"Accept": "application/json"},
+                auth_settings=["BearerToken"],
+            ),
+            _request_timeout=_SECONDS,
+        )
+        answer.read()
+        node: Mapping[str, Any] = self._api.response_deserialize(answer, {"200": "object"}).data
+        return node
 
     def _list(self, resource: Resource) -> list[Mapping[str, Any]]:
         with refused(resource.plural):

@@ -1,10 +1,13 @@
-"""What the agent and the controller tell kopf alike."""
+"""What the agent and the controller tell kopf, and the Kubernetes client, alike."""
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from typing import Any, Final
 
 import kopf
+import kubernetes.config
 
 from ..api.names import REPORTING_COMPONENT
 
@@ -21,6 +24,17 @@ def common_settings(*, instance: str) -> kopf.OperatorSettings:
     settings.posting.reporting_component = REPORTING_COMPONENT
     settings.posting.reporting_instance = instance
     return settings
+
+
+def load_credentials() -> None:
+    """Set the Kubernetes client up with a kubeconfig's or a Pod's credentials.
+
+    Raises:
+        kubernetes.config.ConfigException: there are none.
+    """
+    # The library prints a hint on standard output where there is no kubeconfig.
+    with redirect_stdout(io.StringIO()):
+        kubernetes.config.load_config()
 
 
 def login_as_client(registry: kopf.OperatorRegistry) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import urllib3.exceptions
 from kubernetes import client
 
 from ..reconcilers.resource import StatusUnwritable
+
+_T = TypeVar("_T")
 
 
 class Refused(StatusUnwritable):
@@ -47,3 +50,18 @@ def refused(what: str) -> Iterator[None]:
         raise Refused(what, error) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise StatusUnwritable(f"{what}: {error}") from error
+
+
+def unless_absent(what: str, ask: Callable[[], _T]) -> _T | None:
+    """Return what the API server answers, or None when it has no such thing.
+
+    Raises:
+        StatusUnwritable: as :func:`refused`.
+    """
+    try:
+        with refused(what):
+            return ask()
+    except Refused as error:
+        if error.status == 404:
+            return None
+        raise

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import io
 import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import kopf
-import kubernetes.config
 
 from ..api.names import (
     ANNOTATION_PREFIX,
@@ -54,7 +52,7 @@ from .drain_board import ApiBoard
 from .host_observer import HostObserver
 from .host_registry import ApiHostRegistry
 from .housekeeping import keep_drained, keep_registered, put_back_policies
-from .kopf_settings import common_settings, login_as_client
+from .kopf_settings import common_settings, load_credentials, login_as_client
 from .metrics import Metrics
 from .scrapes import Scrapes
 from .settings import DEFAULT_ARCHIVE_DIR, Settings
@@ -83,9 +81,7 @@ def run(settings: Settings) -> None:
         NotOfTheHost: the PID namespace is not the host's.
         OSError: the state directory cannot be used, or an address is taken.
     """
-    # The library prints a hint on standard output where there is no kubeconfig.
-    with redirect_stdout(io.StringIO()):
-        kubernetes.config.load_config()
+    load_credentials()
     _enter_host(settings.host_root)
     with _alone(settings.state_dir):
         asyncio.run(_run(settings))

@@ -25,6 +25,9 @@ MAX_MESSAGE: Final = 32768
 """The most characters that the API server admits in a condition's message."""
 
 
+_UNDER_WAY: Final = {ConditionType.RECONCILING: ConditionStatus.TRUE}
+
+
 def timestamp(moment: datetime) -> str:
     """Return an aware time as the API server writes it: RFC 3339, UTC, whole seconds, ``Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -95,20 +98,29 @@ def progressing(
     now: datetime,
 ) -> ConditionList:
     """Return the conditions of an operation under way: ``Ready`` unknown, ``Reconciling`` true."""
-    ready = set_condition(
+    return _set_all(
         remove_condition(conditions, ConditionType.STALLED),
-        type=ConditionType.READY,
-        status=ConditionStatus.UNKNOWN,
+        {ConditionType.READY: ConditionStatus.UNKNOWN, **_UNDER_WAY},
         reason=reason,
         message=message,
         generation=generation,
         now=now,
     )
-    return set_condition(
-        ready,
-        type=ConditionType.RECONCILING,
-        status=ConditionStatus.TRUE,
-        reason=reason,
+
+
+def hindered(
+    conditions: Iterable[Mapping[str, Any]],
+    *,
+    cause: Cause,
+    message: str,
+    generation: int,
+    now: datetime,
+) -> ConditionList:
+    """Return the conditions of what fails for now, and may come right by itself."""
+    return _set_all(
+        remove_condition(conditions, ConditionType.STALLED),
+        {ConditionType.READY: ConditionStatus.FALSE, **_UNDER_WAY},
+        reason=cause,
         message=message,
         generation=generation,
         now=now,
@@ -144,24 +156,40 @@ def failed(
     now: datetime,
 ) -> ConditionList:
     """Return the conditions of an operation that will not be tried again, with its cause."""
-    ready = set_condition(
+    return _set_all(
         remove_condition(conditions, ConditionType.RECONCILING),
-        type=ConditionType.READY,
-        status=ConditionStatus.FALSE,
+        {
+            ConditionType.READY: ConditionStatus.FALSE,
+            ConditionType.STALLED: ConditionStatus.TRUE,
+        },
         reason=cause,
         message=message,
         generation=generation,
         now=now,
     )
-    return set_condition(
-        ready,
-        type=ConditionType.STALLED,
-        status=ConditionStatus.TRUE,
-        reason=cause,
-        message=message,
-        generation=generation,
-        now=now,
-    )
+
+
+def _set_all(
+    conditions: ConditionList,
+    statuses: Mapping[ConditionType, ConditionStatus],
+    *,
+    reason: Reason | Cause,
+    message: str,
+    generation: int,
+    now: datetime,
+) -> ConditionList:
+    """Return the conditions with several set, for the same reason."""
+    for type_, status in statuses.items():
+        conditions = set_condition(
+            conditions,
+            type=type_,
+            status=status,
+            reason=reason,
+            message=message,
+            generation=generation,
+            now=now,
+        )
+    return conditions
 
 
 def _settled(conditions: Iterable[Mapping[str, Any]]) -> ConditionList:

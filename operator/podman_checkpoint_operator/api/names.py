@@ -23,6 +23,8 @@ CHECKPOINTS: Final = Resource(
 )
 RESTORES: Final = Resource("ContainerRestore", "containerrestores", "containerrestore", "crst")
 HOSTS: Final = Resource("PodmanHost", "podmanhosts", "podmanhost", "phost")
+PLURALS: Final = {each.kind: each.plural for each in (CHECKPOINTS, RESTORES, HOSTS)}
+"""What is in the paths of the API server, by the kind that is in the resources."""
 
 SYSTEM_NAMESPACE: Final = "podman-checkpoint-system"
 """Where the operator's own objects are, such as the hosts' heartbeats."""

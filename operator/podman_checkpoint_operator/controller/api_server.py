@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from kubernetes import client
 
-from ..agent.refusals import Refused, refused
-from ..api.names import CHECKPOINTS, FINALIZER, GROUP, HOSTS, RESTORES, SYSTEM_NAMESPACE, VERSION
+from ..agent.refusals import Refused, refused, unless_absent
+from ..api.names import FINALIZER, GROUP, HOSTS, PLURALS, RESTORES, SYSTEM_NAMESPACE, VERSION
 from ..decisions.heartbeat import Heartbeat, heartbeat_of
 
 _SECONDS: Final = (5, 30)
@@ -22,7 +22,6 @@ _OPTIONS: Final[dict[str, Any]] = {
     "_content_type": "application/merge-patch+json",
 }
 _OK: Final = 200
-_PLURALS: Final = {each.kind: each.plural for each in (CHECKPOINTS, RESTORES, HOSTS)}
 
 
 @dataclass(frozen=True)
@@ -64,16 +63,13 @@ class FleetApi:
         Raises:
             StatusUnwritable: the API server is out of reach.
         """
-        try:
-            with refused(f"{plural} {namespace}/{name}"):
-                found: Any = self._objects.get_namespaced_custom_object(
-                    GROUP, VERSION, namespace, plural, name, _request_timeout=_SECONDS
-                )
-        except Refused as error:
-            if error.status == 404:
-                return None
-            raise
-        return str(found["spec"]["nodeName"])
+        found = unless_absent(
+            f"{plural} {namespace}/{name}",
+            lambda: self._objects.get_namespaced_custom_object(
+                GROUP, VERSION, namespace, plural, name, _request_timeout=_SECONDS
+            ),
+        )
+        return None if found is None else str(found["spec"]["nodeName"])
 
     def wanted_on(self, host: str, namespace: str) -> list[str]:
         """Return the names of the checkpoints that restores on a host are to restore.
@@ -102,23 +98,15 @@ class FleetApi:
             "metadata": {"resourceVersion": metadata["resourceVersion"]},
             "status": {"conditions": conditions, "observedGeneration": generation},
         }
-        with _unless_changed(metadata["name"]):
+        plural, name = PLURALS[resource["kind"]], metadata["name"]
+        with _unless_changed(name):
             if namespace := metadata.get("namespace"):
                 self._objects.patch_namespaced_custom_object_status(
-                    *(
-                        GROUP,
-                        VERSION,
-                        namespace,
-                        _PLURALS[resource["kind"]],
-                        metadata["name"],
-                        body,
-                    ),
-                    **_OPTIONS,
+                    GROUP, VERSION, namespace, plural, name, body, **_OPTIONS
                 )
             else:
                 self._objects.patch_cluster_custom_object_status(
-                    *(GROUP, VERSION, _PLURALS[resource["kind"]], metadata["name"], body),
-                    **_OPTIONS,
+                    GROUP, VERSION, plural, name, body, **_OPTIONS
                 )
 
     def release(self, resource: Mapping[str, Any]) -> None:
@@ -133,7 +121,7 @@ class FleetApi:
                 GROUP,
                 VERSION,
                 metadata["namespace"],
-                _PLURALS[resource["kind"]],
+                PLURALS[resource["kind"]],
                 metadata["name"],
                 body,
                 **_OPTIONS,

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import socket
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import kopf
-import kubernetes.config
 
 from ..agent.housekeeping import repeatedly
-from ..agent.kopf_settings import common_settings, login_as_client
+from ..agent.kopf_settings import common_settings, load_credentials, login_as_client
 from ..handlers.fleet import register
 from .api_server import FleetApi
 from .authorizer import Authorizer
@@ -46,9 +43,7 @@ def run(listening: Listening) -> None:
         kubernetes.config.ConfigException: there are no credentials for the API server.
         OSError: an address is taken, or a file cannot be read.
     """
-    # The library prints a hint on standard output where there is no kubeconfig.
-    with redirect_stdout(io.StringIO()):
-        kubernetes.config.load_config()
+    load_credentials()
     asyncio.run(_run(listening))
 
 

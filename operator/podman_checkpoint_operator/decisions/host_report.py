@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..api import conditions
-from ..api.common import ConditionStatus
 from ..api.host import HostCapabilities, HostContainers, HostRuntime, HostStatus, HostStore
-from ..api.reasons import Cause, ConditionType, Reason
+from ..api.reasons import Cause, Reason
 from .facts import Host
 from .failures import OperationFailed
 from .host_preflight import fitness_checks
@@ -104,25 +103,10 @@ def unfit(
 
     A Podman that does not answer may come back by itself; all else needs an administrator.
     """
-    if failure.cause is not Cause.PODMAN_UNREACHABLE:
-        return conditions.failed(
-            before, cause=failure.cause, message=failure.message, generation=generation, now=now
-        )
-    waiting = conditions.remove_condition(before, ConditionType.STALLED)
-    for type_, status in (
-        (ConditionType.READY, ConditionStatus.FALSE),
-        (ConditionType.RECONCILING, ConditionStatus.TRUE),
-    ):
-        waiting = conditions.set_condition(
-            waiting,
-            type=type_,
-            status=status,
-            reason=failure.cause,
-            message=failure.message,
-            generation=generation,
-            now=now,
-        )
-    return waiting
+    change = conditions.hindered if failure.cause is Cause.PODMAN_UNREACHABLE else conditions.failed
+    return change(
+        before, cause=failure.cause, message=failure.message, generation=generation, now=now
+    )
 
 
 def differs(told: Mapping[str, Any], status: Mapping[str, Any], *, at_all: bool) -> bool:
@@ -133,7 +117,7 @@ def differs(told: Mapping[str, Any], status: Mapping[str, Any], *, at_all: bool)
         status: what would be written.
         at_all: a small change of the room in a store counts, too.
     """
-    relevant = {key: value for key, value in told.items() if key in status or key == "diagnosis"}
+    relevant = {key: value for key, value in told.items() if key in status}
     if at_all:
         return relevant != status
     return _rounded(relevant, status) != _rounded(status, status)

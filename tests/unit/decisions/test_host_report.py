@@ -11,7 +11,6 @@ import pytest
 
 from podman_checkpoint_operator.api.conditions import ConditionList
 from podman_checkpoint_operator.api.reasons import Cause
-from podman_checkpoint_operator.decisions.facts import Host
 from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.decisions.host_report import (
     Observation,
@@ -21,19 +20,14 @@ from podman_checkpoint_operator.decisions.host_report import (
     require_fit,
     unfit,
 )
+from tests.unit import samples
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-HOST = Host(
-    podman_version="5.4.2",
+HOST = replace(
+    samples.HOST,
     criu_version="4.2.1",
-    kernel_version="6.12.0",
-    architecture="amd64",
     runtime="crun",
     runtime_version="crun version 1.21\ncommit: 10269840\nspec: 1.0.0\n+SYSTEMD +CRIU",
-    rootless=False,
-    cgroup_version="v2",
-    graph_root=Path("/var/lib/containers/storage"),
-    storage_driver="overlay",
     cpu_features=frozenset({"sse2", "avx"}),
 )
 SEEN = Observation(
