@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e import faults
+from tests.e2e.scraping import values
 from tests.e2e.soak import times
 from tests.e2e.support import CONNECTED, COUNTER, Container, condition
 from tests.e2e.test_hosts import podman_host
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 ON_DRAIN = "--label=podman-checkpoint.dev/on-drain=checkpoint"
+HOST_REASONS = {"Draining", "CannotDrain", "Drained", "Restoring", "NotDraining"}
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +105,32 @@ def lengths(containers: list[Container]) -> dict[str, int]:
     return {each.name: len(each.counts()) for each in containers}
 
 
+def require_told_once(containers: list[Container], stubborn: Container) -> None:
+    """See an event of each thing that has happened to host and containers, and one only."""
+    uid = podman_host("host-a")["metadata"]["uid"]
+    selector = f"--field-selector=involvedObject.uid={uid}"
+    listed = json.loads(kubectl("get", "events", selector, "--output=json").stdout)["items"]
+    told = [
+        (each["reason"], name)
+        for each in listed
+        for name in [*(container.name for container in containers), stubborn.name]
+        if f"ontainer {name} " in each["message"] and each["reason"] not in HOST_REASONS
+    ]
+    assert sorted(told) == sorted(
+        [
+            *(
+                (reason, each.name)
+                for each in containers
+                for reason in ("Checkpointed", "Restored")
+            ),
+            *((reason, stubborn.name) for reason in ("RemovedOnExit", "ContainerRemoved")),
+        ]
+    )
+    described = kubectl("describe", "phost", "host-a").stdout
+    for reason in HOST_REASONS:
+        assert reason in described
+
+
 def test_drain_reboot_and_undrain(bench: Bench, host_a: Host) -> None:
     containers = six(bench, host_a)
     # Podman would remove it when it stops.
@@ -130,8 +158,11 @@ def test_drain_reboot_and_undrain(bench: Bench, host_a: Host) -> None:
     wait_drained()
     assert "5 containers are safe; 1 gone meanwhile" in drained()["message"]
     assert bystander.state == "running"
-    shown = kubectl("get", "phost", "host-a").stdout.splitlines()
-    assert "DRAINED" in shown[0]
+    heading, shown = (
+        line.split() for line in kubectl("get", "phost", "host-a").stdout.splitlines()
+    )
+    columns = dict(zip(heading, shown, strict=True))
+    assert (columns["DRAIN"], columns["RUNNING"]) == ("Drained", "1")
 
     host_a.reboot(None)
     wait_until(host_a.agent_running, "the agent")
@@ -143,6 +174,11 @@ def test_drain_reboot_and_undrain(bench: Bench, host_a: Host) -> None:
     require_all_count_on(containers, before)
     assert containers[-1].connections() == 2
     assert states() == {each.name: "Restored" for each in containers} | {stubborn.name: "Gone"}
+    require_told_once(containers, stubborn)
+    measured = values(host_a)
+    assert measured["drain NotDraining"] == measured["drains_total drained"] == 1
+    assert measured["drain_containers Restored"] == 5
+    assert measured["drain_duration_seconds"] > 0
 
 
 def test_a_cancelled_drain_and_a_second_one(bench: Bench, host_a: Host) -> None:

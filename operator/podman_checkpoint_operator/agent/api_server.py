@@ -77,7 +77,8 @@ class ApiServer:
                 self._objects.create_namespaced_custom_object(
                     "events.k8s.io",
                     "v1",
-                    resource.namespace,
+                    # Where the API server has events about what is in no namespace.
+                    resource.namespace or "default",
                     "events",
                     event,
                     _request_timeout=_SECONDS,

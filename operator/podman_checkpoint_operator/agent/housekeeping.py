@@ -21,12 +21,27 @@ _EVERY_SECONDS: Final = 10.0
 
 async def repeatedly(turn: Callable[[], Awaitable[None]], *, seconds: float) -> NoReturn:
     """For ever, take turns; a defect that shows in one does not end the others."""
+
+    async def timed() -> float:
+        await turn()
+        return seconds
+
+    await _when_due(timed, asyncio.Event(), after_defect=seconds)
+
+
+async def _when_due(
+    turn: Callable[[], Awaitable[float | None]], woken: asyncio.Event, *, after_defect: float
+) -> NoReturn:
+    """For ever, take turns, each as soon as the one before said, or as it is woken for it."""
     while True:
+        woken.clear()
         try:
-            await turn()
+            pause = await turn()
         except Exception:
             logger.exception("unexpected")
-        await asyncio.sleep(seconds)
+            pause = after_defect
+        with suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), pause)
 
 
 async def put_back_policies(operations: Operations, policies: RestartPolicies) -> None:
@@ -54,12 +69,4 @@ async def keep_drained(drain: Drain, woken: asyncio.Event) -> NoReturn:
         drain: of the host.
         woken: set when something has changed.
     """
-    while True:
-        woken.clear()
-        try:
-            seconds = await asyncio.to_thread(drain.turn)
-        except Exception:
-            logger.exception("unexpected")
-            seconds = POLL_SECONDS
-        with suppress(TimeoutError):
-            await asyncio.wait_for(woken.wait(), seconds)
+    await _when_due(partial(asyncio.to_thread, drain.turn), woken, after_defect=POLL_SECONDS)

@@ -23,13 +23,25 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from ..api.common import ConditionStatus
+from ..api.host import DrainState
 from ..api.names import CHECKPOINTS, RESTORES
-from ..api.reasons import Cause
+from ..api.reasons import Cause, Reason
+from ..decisions.drain.news import drained, told
 from ..reconcilers.observer import Load
 
 PREFIX: Final = "podman_checkpoint"
 KINDS: Final = (CHECKPOINTS.kind, RESTORES.kind)
 STORE: Final = "default"
+DRAIN_REASONS: Final = (
+    Reason.NOT_DRAINING,
+    Reason.DRAINING,
+    Reason.CANNOT_DRAIN,
+    Reason.DRAINED,
+    Reason.RESTORING,
+    Reason.RESTORE_FAILED,
+)
+"""All that the condition ``Drained`` can have."""
 
 _DURATIONS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _PAUSES: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -48,7 +60,7 @@ class Sample:
 
 
 class Metrics:
-    """The metrics of one agent; an observer of its operations."""
+    """The metrics of one agent; an observer of its operations and of the host's drains."""
 
     def __init__(self, version: str) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -106,6 +118,25 @@ class Metrics:
             "Operations that wait: for others, for Podman, for a checkpoint, for the API server.",
             "kind",
         )
+        self._drain = gauge(
+            "drain",
+            "1 for the reason that the host's condition Drained has (see docs/drain.md), else 0.",
+            "reason",
+        )
+        self._drained = gauge(
+            "drain_containers", "Containers of the host's last drain, by their state.", "state"
+        )
+        self._drains = counter(
+            "drains_total",
+            "Drains that are over, since the host was made schedulable again: drained, or cancelled"
+            " before all containers were saved.",
+            "result",
+        )
+        self._drain_seconds = gauge(
+            "drain_duration_seconds",
+            "From the beginning of the last drain to when its containers were saved; 0 until this"
+            " agent has seen the host drained.",
+        )
         self._podman = gauge("podman_reachable", "Whether Podman's service answers.")
         self._usable = gauge("store_usable", "Whether archives can be written.", "store")
         self._capacity = gauge(
@@ -123,6 +154,9 @@ class Metrics:
                 self._operations.labels(kind, result)
         for cause in Cause:
             self._failures.labels(str(cause))
+        for result in ("drained", "cancelled"):
+            self._drains.labels(result)
+        self.drain_seen({})
 
     def ended(self, kind: str, status: Mapping[str, Any], seconds: float) -> None:
         """Count an operation that ended, by its final status."""
@@ -155,6 +189,22 @@ class Metrics:
     def ghost_limit_changed(self) -> None:
         """Count a change of a ghost limit."""
         self._limits.inc()
+
+    def drain_seen(self, host: Mapping[str, Any]) -> None:
+        """Take how a host is, by its PodmanHost."""
+        condition, drain = drained(host) or {}, told(host)
+        for reason in DRAIN_REASONS:
+            self._drain.labels(reason).set(condition.get("reason", Reason.NOT_DRAINING) == reason)
+        states = [each.state for each in drain.containers] if drain else []
+        for state in DrainState:
+            self._drained.labels(state).set(states.count(state))
+        if drain and condition.get("status") == ConditionStatus.TRUE:
+            ended = datetime.fromisoformat(condition["lastTransitionTime"])
+            self._drain_seconds.set((ended - drain.start_time).total_seconds())
+
+    def drain_ended(self, *, well: bool) -> None:
+        """Count a drain that is over."""
+        self._drains.labels("drained" if well else "cancelled").inc()
 
     def render(self, accept: str, load: Load, sample: Sample) -> tuple[bytes, str]:
         """Return all metrics in a format that is asked for, and its content type."""

@@ -39,6 +39,7 @@ from ..podman.inspection import host_from_info
 from ..podman.service import PodmanService
 from ..reconcilers import checkpoint, restore
 from ..reconcilers.drain import Drain
+from ..reconcilers.drain_told import Told
 from ..reconcilers.dump import Tools as DumpTools
 from ..reconcilers.podman_port import PodmanError
 from ..reconcilers.queue import Operations
@@ -154,7 +155,13 @@ async def _run(settings: Settings) -> None:
         ApiHostRegistry(settings.node_name),
         HostObserver(settings.host_root, podman, machine, limits, store),
     )
-    drain = Drain(registration, ApiBoard(settings.node_name), podman, boot_id=machine.boot_id)
+    drain = Drain(
+        registration,
+        Told(registration, api_server, metrics),
+        ApiBoard(settings.node_name),
+        podman,
+        boot_id=machine.boot_id,
+    )
     drain_woken = asyncio.Event()
 
     def label_required() -> bool:

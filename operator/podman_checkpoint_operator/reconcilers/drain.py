@@ -13,15 +13,17 @@ from typing import Any, Final, Protocol
 
 from ..api import conditions
 from ..api.common import ConditionStatus
-from ..api.host import DrainedContainer, DrainState, DrainStatus, HostSpec
+from ..api.host import DrainedContainer, DrainState, DrainStatus, HostContainers, HostSpec
 from ..api.reasons import ConditionType, Reason
 from ..decisions.container_list import ListedContainer
 from ..decisions.drain import is_over, next_status
 from ..decisions.drain.condition import Condition, condition_of
+from ..decisions.drain.news import drained, told
 from ..decisions.drain.objects import Made, checkpoint_manifest, made, restore_manifest
 from ..decisions.drain.view import UNRESOLVED, Key, View, opted_in
-from ..decisions.facts import Container
+from ..decisions.facts import Container, State
 from ..decisions.failures import OperationFailed
+from .drain_told import Told
 from .explained import explained
 from .podman_port import NotFound, Podman, PodmanTimedOut, PodmanUnreachable
 from .registration import Registration
@@ -67,12 +69,14 @@ class Drain:
     def __init__(
         self,
         registration: Registration,
+        told_of: Told,
         board: Board,
         podman: Podman,
         *,
         boot_id: Callable[[], str],
     ) -> None:
         self._registration = registration
+        self._told = told_of
         self._board = board
         self._podman = podman
         self._boot_id = boot_id
@@ -83,6 +87,7 @@ class Drain:
     def seen(self, body: Mapping[str, Any], *, deleted: bool) -> bool:
         """Take note of the PodmanHost as the API server has it; return whether that is news."""
         before, self._host = self._host, None if deleted else body
+        self._told.seen(self._host or {})
         return _asks(before) != _asks(self._host)
 
     def touched(self) -> None:
@@ -92,7 +97,7 @@ class Drain:
     def turn(self) -> float | None:
         """Do what is to be done now; return when to look again, None for not by itself."""
         host, touched, self._touched = self._host, self._touched, False
-        if host is None or (_is_idle(host) and not (touched and _told(host))):
+        if host is None or (_is_idle(host) and not (touched and told(host))):
             return None
         try:
             return explained(self._step, touched)
@@ -109,14 +114,14 @@ class Drain:
         host = self._registration.current()
         spec = HostSpec.model_validate(host.get("spec") or {})
         wanted = spec.unschedulable or (spec.drain.follow_node and self._board.is_cordoned())
-        drain = _told(host)
+        drain = told(host)
         idle = POLL_SECONDS if spec.drain.follow_node else None
         if not wanted and is_over(drain) and not touched and _is_current(host):
             return idle
         view = self._look(host, spec, wanted=wanted, drain=drain)
         after = next_status(view)
         try:
-            self._tell(host, after, condition_of(view, after))
+            self._tell(host, view, after)
         except _Outdated:
             return 0.0
         if after is None:
@@ -163,21 +168,26 @@ class Drain:
                 continue
         return found
 
-    def _tell(
-        self, host: Mapping[str, Any], after: DrainStatus | None, condition: Condition
-    ) -> None:
+    def _tell(self, host: Mapping[str, Any], view: View, after: DrainStatus | None) -> None:
+        condition = condition_of(view, after)
+        running = sum(each.state is State.RUNNING for each in view.containers.values())
+
         def change(fresh: Mapping[str, Any]) -> Mapping[str, Any] | None:
             if _identity(fresh) != _identity(host):
                 raise _Outdated
             changed = _with_condition(fresh, condition)
             same = changed == _conditions(fresh)
             if after is None:
-                return None if same or _drained(fresh) is None else {"conditions": changed}
-            if same and after == _told(fresh):
+                return None if same or drained(fresh) is None else {"conditions": changed}
+            if same and after == told(fresh):
                 return None
-            return {"drain": {"undrainTime": None, **after.dump()}, "conditions": changed}
+            return {
+                "drain": {"undrainTime": None, **after.dump()},
+                "conditions": changed,
+                "containers": HostContainers(running=running).dump(),
+            }
 
-        self._registration.tell(change)
+        self._told.tell(change)
 
     def _make(
         self, host: Mapping[str, Any], spec: HostSpec, view: View, after: DrainStatus
@@ -212,14 +222,14 @@ class Drain:
         condition = Condition(ConditionStatus.FALSE, Reason.CANNOT_DRAIN, message)
 
         def change(fresh: Mapping[str, Any]) -> Mapping[str, Any] | None:
-            before = _drained(fresh)
+            before = drained(fresh)
             if before and before["status"] == ConditionStatus.TRUE:
                 return None
             changed = _with_condition(fresh, condition)
             return None if changed == _conditions(fresh) else {"conditions": changed}
 
         try:
-            self._registration.tell(change)
+            self._told.tell(change)
         except StatusUnwritable as error:
             logger.warning("drain not reported", extra={"error": str(error)})
 
@@ -230,11 +240,6 @@ def _by_key(resources: list[Mapping[str, Any]]) -> dict[Key, Made]:
     }
 
 
-def _told(host: Mapping[str, Any]) -> DrainStatus | None:
-    told = (host.get("status") or {}).get("drain")
-    return DrainStatus.model_validate(told) if told else None
-
-
 def _asks(host: Mapping[str, Any] | None) -> object:
     """Return what of a PodmanHost a drain depends on."""
     return host and (host.get("spec"), (host.get("status") or {}).get("drain"))
@@ -243,17 +248,13 @@ def _asks(host: Mapping[str, Any] | None) -> object:
 def _is_idle(host: Mapping[str, Any]) -> bool:
     spec = host.get("spec") or {}
     asked = spec.get("unschedulable") or (spec.get("drain") or {}).get("followNode")
-    return not asked and is_over(_told(host)) and _is_current(host)
-
-
-def _drained(host: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    return conditions.find_condition(_conditions(host), ConditionType.DRAINED)
+    return not asked and is_over(told(host)) and _is_current(host)
 
 
 def _is_current(host: Mapping[str, Any]) -> bool:
     """Whether the condition, if there is one, is about what is asked for."""
-    told = _drained(host)
-    return told is None or told.get("observedGeneration") == host["metadata"].get("generation", 1)
+    found = drained(host)
+    return found is None or found.get("observedGeneration") == host["metadata"].get("generation", 1)
 
 
 def _identity(host: Mapping[str, Any]) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from ..api.names import API_VERSION
 
 @dataclass(frozen=True)
 class Resource:
-    """A ContainerCheckpoint or ContainerRestore as the API server sent it."""
+    """A resource as the API server sent it; its namespace is empty if it is of the cluster."""
 
     kind: str
     namespace: str
@@ -59,7 +59,16 @@ class ResourceGone(StatusUnwritable):
     """There is no such resource any more."""
 
 
-class Reporter(Protocol):
+class Events(Protocol):
+    """Where events are posted."""
+
+    def event(
+        self, resource: Resource, severity: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Post an event; what goes wrong with it is not worth an error."""
+
+
+class Reporter(Events, Protocol):
     """How users hear of an operation."""
 
     def status(self, resource: Resource, status: Mapping[str, Any]) -> None:
@@ -69,8 +78,3 @@ class Reporter(Protocol):
             StatusUnwritable: it could not be written now.
             ResourceGone: the resource was deleted.
         """
-
-    def event(
-        self, resource: Resource, severity: Literal["Normal", "Warning"], reason: str, message: str
-    ) -> None:
-        """Post an event; what goes wrong with it is not worth an error."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from kubernetes import client
@@ -80,6 +81,12 @@ def test_an_event_names_the_resource_and_the_agent(api: KubernetesApi) -> None:
     assert request.body["type"] == "Warning"
     assert OF.uid in str(request.body)
     assert max(len(str(value)) for value in request.body.values()) <= 1024
+
+
+def test_an_event_about_what_is_in_no_namespace(api: KubernetesApi) -> None:
+    ApiServer("host-a").event(replace(OF, namespace=""), "Normal", "Drained", "done")
+    (request,) = api.asked("POST", "/namespaces/default/events")
+    assert request.body["regarding"]["namespace"] == ""
 
 
 def test_an_event_that_is_refused_is_only_logged(

@@ -134,6 +134,33 @@ def test_the_host_is_that_of_the_scrape(
     assert after["store_usable/default"] == (sample.store is not None)
 
 
+def test_a_drain(metrics: Metrics) -> None:
+    before = values(metrics)
+    assert before["drain/NotDraining"] == 1
+    assert before["drain/CannotDrain"] == before["drain_containers/Safe"] == 0
+    assert before["drains_total/drained"] == before["drains_total/cancelled"] == 0
+    containers = [{"name": state, "id": state, "state": state} for state in ("Safe", "Gone")]
+    drain = {"startTime": "2026-01-01T00:00:00Z", "bootID": "1", "containers": containers}
+    condition = {
+        "type": "Drained",
+        "status": "True",
+        "reason": "Drained",
+        "lastTransitionTime": "2026-01-01T00:01:30Z",
+    }
+    metrics.drain_seen({"status": {"drain": drain, "conditions": [condition]}})
+    during = values(metrics)
+    assert (during["drain/Drained"], during["drain/NotDraining"]) == (1, 0)
+    assert (during["drain_containers/Safe"], during["drain_containers/Failed"]) == (1, 0)
+    assert during["drain_duration_seconds"] == 90
+    metrics.drain_seen({})
+    metrics.drain_ended(well=True)
+    metrics.drain_ended(well=False)
+    after = values(metrics)
+    assert (after["drain/Drained"], after["drain_containers/Safe"]) == (0, 0)
+    assert after["drain_duration_seconds"] == 90
+    assert after["drains_total/drained"] == after["drains_total/cancelled"] == 1
+
+
 def test_openmetrics_for_those_that_ask_for_it(metrics: Metrics) -> None:
     text, content_type = metrics.render("application/openmetrics-text", Load(), HEALTHY)
     assert content_type.startswith("application/openmetrics-text")

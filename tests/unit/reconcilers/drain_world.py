@@ -6,15 +6,17 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from podman_checkpoint_operator.api.conditions import find_condition, timestamp
 from podman_checkpoint_operator.api.names import NAMESPACE_LABEL, ON_DRAIN_LABEL
 from podman_checkpoint_operator.decisions.container_list import ListedContainer
 from podman_checkpoint_operator.decisions.facts import Container, State
 from podman_checkpoint_operator.reconcilers.drain import Drain, Refusal
+from podman_checkpoint_operator.reconcilers.drain_told import Told
 from podman_checkpoint_operator.reconcilers.podman_port import NotFound
 from podman_checkpoint_operator.reconcilers.registration import Registration
+from podman_checkpoint_operator.reconcilers.resource import Resource
 from tests.unit.samples import CONTAINER
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -105,12 +107,15 @@ class World(Registration):
         self.cordoned = False
         self.error: Exception | None = None
         self.on_make: Callable[[dict[str, Any]], None] = lambda _: None
+        self.events: list[str] = []
+        self.ended: list[bool] = []
         self.agent()
 
     def agent(self) -> None:
         """Start an agent, in the place of one that was killed."""
         podman: Any = Podman(self)
-        self.drain = Drain(self, self, podman, boot_id=lambda: self.boot_id)
+        told = Told(self, self, self)
+        self.drain = Drain(self, told, self, podman, boot_id=lambda: self.boot_id)
 
     def tick(self) -> datetime:
         self.now += timedelta(seconds=10)
@@ -157,6 +162,19 @@ class World(Registration):
     def is_cordoned(self) -> bool:
         self.step()
         return self.cordoned
+
+    def event(
+        self, resource: Resource, severity: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        self.step()
+        assert (resource.kind, resource.name, resource.uid) == ("PodmanHost", "host-a", "uid")
+        self.events.append(f"{severity} {reason}: {message}")
+
+    def drain_seen(self, host: Mapping[str, Any]) -> None:
+        """What is measured of it is measured by the real metrics' tests."""
+
+    def drain_ended(self, *, well: bool) -> None:
+        self.ended.append(well)
 
     def _kept(self, kind: str) -> dict[str, dict[str, Any]]:
         return self.checkpoints_ if kind == "ContainerCheckpoint" else self.restores_

@@ -461,6 +461,57 @@ def test_the_condition_follows_the_spec_when_the_drain_is_over(world: World) -> 
     assert not world.turn()
 
 
+def test_what_happens_is_told_once(world: World) -> None:
+    world.run("a")
+    stubborn = world.run("b", joined=("a",))
+    world.ask(unschedulable=True)
+    world.until_quiet()
+    # Another agent sees the same, and so does the same one again.
+    world.agent()
+    world.until_quiet()
+    assert [each.partition(":")[0] for each in world.events] == [
+        "Warning DependencyRestarted",
+        "Warning CannotDrain",
+        "Normal Checkpointed",
+    ]
+    assert "name-b is in namespaces of container name-a" in world.events[0]
+
+    world.events.clear()
+    world.stop(stubborn)
+    world.until_quiet()
+    world.agent()
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.events == [
+        "Normal ContainerStopped: Container name-b does not run any more, and its last run was not"
+        " saved",
+        "Normal Drained: 1 container is safe; 1 gone meanwhile",
+        "Normal Restoring: 0 of 1 containers are restored; waiting for name-a",
+        "Normal Done: because of Done",
+        "Normal NotDraining: 1 container is restored; 1 gone meanwhile",
+    ]
+    assert world.ended == [True]
+
+
+def test_a_drain_that_is_cancelled_ends_as_such(world: World) -> None:
+    world.run("a")
+    world.ask(unschedulable=True)
+    world.turn()
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.ended == [False]
+    reasons = [each.split()[1].rstrip(":") for each in world.events]
+    assert reasons == ["Draining", "Restoring", "Done", "NotDraining"]
+
+
+def test_the_host_tells_how_many_containers_run(world: World) -> None:
+    drained(world, "a", "b")
+    assert world.host["status"]["containers"] == {"running": 0}
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.host["status"]["containers"] == {"running": 2}
+
+
 IDS = st.sampled_from("abcde")
 
 
