@@ -260,6 +260,32 @@ def test_an_agent_that_is_killed_goes_on(bench: Bench, host_a: Host, point: str)
     require_all_count_on(containers, before)
 
 
+def test_older_drains_are_forgotten_even_by_an_agent_that_is_killed(
+    bench: Bench, host_a: Host
+) -> None:
+    container = count(bench, host_a, suffix="c")
+    ask(drain={"historyLimit": 1})
+    for last in (False, True):
+        ask(unschedulable=True)
+        wait_drained()
+        if last:
+            faults.kill_at("after:drain:delete", host_a)
+        ask(unschedulable=False)
+        if last:
+            faults.wait_for_death(host_a)
+            host_a.agent_start()
+        wait_for("NotDraining")
+
+    def made() -> list[str]:
+        selector = f"--selector=podman-checkpoint.dev/drained-host={host_a.name}"
+        found = kubectl("get", "cckpt,crst", "--namespace", bench.prefix, selector, "--output=name")
+        return [name.rpartition("/")[2] for name in found.stdout.split()]
+
+    (record,) = podman_host("host-a")["status"]["drain"]["containers"]
+    wait_until(lambda: made() == [record["checkpoint"]] * 2, "what is older to be deleted")
+    container.require_counting_on(since=0)
+
+
 def test_agents_killed_at_random(bench: Bench, host_a: Host) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")

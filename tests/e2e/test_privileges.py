@@ -205,8 +205,6 @@ def test_an_agent_writes_what_is_of_its_own_host(fleet: Fleet, who: str) -> None
     renewed = '--patch={"spec": {"holderIdentity": "me"}}'
     done = fleet.as_(who, "patch", f"lease/{a}", "-n", NAMESPACE, "--type=merge", renewed)
     assert said(done) == ""
-    gone = fleet.as_(who, "delete", f"cckpt/of-{a}", "--dry-run=server")
-    assert said(gone) == ""
 
 
 def marks(**metadata: Any) -> str:
@@ -299,6 +297,18 @@ def test_an_agent_makes_what_a_drain_needs_only(fleet: Fleet) -> None:
     for what in (anybodys, others, archived):
         message = fleet.try_("token", what)
         assert f"for a drain only: owned by the PodmanHost {a}, and not from an archive" in message
+
+
+def test_an_agent_deletes_what_a_drain_has_made_only(fleet: Fleet) -> None:
+    a = fleet.a
+    made = [drains(a, plural, f"history-{a}") for plural in _PLURALS]
+    apply(*made)
+    for each in made:
+        own, anybodys = (f"{each['kind']}/{name}-{a}" for name in ("history", "of"))
+        assert said(fleet.as_("token", "delete", own)) == ""
+        assert f"deletes a {each['kind']} for a drain only: owned by the PodmanHost {a}" in said(
+            fleet.as_("token", "delete", anybodys)
+        )
 
 
 def test_an_agent_posts_events_about_the_products_resources_only(fleet: Fleet) -> None:

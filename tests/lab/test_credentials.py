@@ -52,8 +52,8 @@ def test_it_can_see_what_it_works_on(as_agent: AsAgent, kind: str) -> None:
     [
         ("list", "secrets"),
         ("list", "pods"),
-        ("delete", "containercheckpoints.podman-checkpoint.dev"),
-        ("delete", "containerrestores.podman-checkpoint.dev"),
+        ("deletecollection", "containercheckpoints.podman-checkpoint.dev"),
+        ("update", "containerrestores.podman-checkpoint.dev"),
         ("update", "podmanhosts.podman-checkpoint.dev"),
         ("create", "serviceaccounts/token"),
         ("patch", "nodes"),

@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(json.dumps(content).encode())
 
-    do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - the standard library's names
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the standard library's names
 
     def log_message(self, *_: Any) -> None:
         """Tests look at ``requests``."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from kubernetes import client
 
 from ..api.names import CHECKPOINTS, DRAINED_HOST_LABEL, GROUP, PLURALS, RESTORES, VERSION, Resource
+from ..decisions.drain.history import Superfluous
 from ..decisions.drain.objects import host_label
 from ..reconcilers.drain import Refusal
 from .refusals import Refused, refused, unless_absent
@@ -26,7 +27,7 @@ class ApiBoard:
     def __init__(self, node_name: str) -> None:
         self._name = node_name
         self._api: Any = client.ApiClient()  # the stubs do not know what it has
-        self._objects = client.CustomObjectsApi(self._api)
+        self._objects: Any = client.CustomObjectsApi(self._api)
 
     def checkpoints(self) -> list[Mapping[str, Any]]:
         """Return the ContainerCheckpoints of drains of this host."""
@@ -53,6 +54,23 @@ class ApiBoard:
             if error.status in _REFUSALS:
                 raise Refusal(error.reason) from error
             if error.status != 409:
+                raise
+
+    def delete(self, what: Superfluous) -> None:
+        """Delete a resource, unless it is gone or another one."""
+        try:
+            with refused(f"{what.resource.kind} {what.namespace}/{what.name}"):
+                self._objects.delete_namespaced_custom_object(
+                    GROUP,
+                    VERSION,
+                    what.namespace,
+                    what.resource.plural,
+                    what.name,
+                    body={"preconditions": {"uid": what.uid}},
+                    _request_timeout=_SECONDS,
+                )
+        except Refused as error:
+            if error.status not in (404, 409):
                 raise
 
     def is_cordoned(self) -> bool:

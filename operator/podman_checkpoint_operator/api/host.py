@@ -24,6 +24,7 @@ class DrainSpec(SpecPart):
     policy: DrainPolicy = DrainPolicy.LABELLED
     timeout_seconds: Seconds = 600
     follow_node: bool = False
+    history_limit: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int64"})] = 3
 
 
 class HostSpec(ApiModel):

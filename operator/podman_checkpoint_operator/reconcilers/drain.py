@@ -23,6 +23,7 @@ from ..decisions.drain.objects import Made, checkpoint_manifest, made, restore_m
 from ..decisions.drain.view import UNRESOLVED, Key, View, opted_in
 from ..decisions.facts import Container, State
 from ..decisions.failures import OperationFailed
+from .drain_history import Bin, tidy
 from .drain_told import Told
 from .explained import explained
 from .podman_port import NotFound, Podman, PodmanTimedOut, PodmanUnreachable
@@ -43,7 +44,7 @@ class _Outdated(Exception):
     """The PodmanHost is another one than the decision was about."""
 
 
-class Board(Protocol):
+class Board(Bin, Protocol):
     """What a drain has made at the API server. Every method may raise StatusUnwritable."""
 
     def checkpoints(self) -> list[Mapping[str, Any]]:
@@ -96,8 +97,11 @@ class Drain:
 
     def turn(self) -> float | None:
         """Do what is to be done now; return when to look again, None for not by itself."""
-        host, touched, self._touched = self._host, self._touched, False
-        if host is None or (_is_idle(host) and not (touched and told(host))):
+        host = self._host
+        if host is None:
+            return None  # its resources may be heard of before itself
+        touched, self._touched = self._touched, False
+        if _is_idle(host) and not (touched and told(host)):
             return None
         try:
             return explained(self._step, touched)
@@ -127,6 +131,7 @@ class Drain:
         if after is None:
             return idle
         self._make(host, spec, view, after)
+        tidy(self._board, view, after, limit=spec.drain.history_limit)
         return idle if is_over(after) and not wanted else POLL_SECONDS
 
     def _look(

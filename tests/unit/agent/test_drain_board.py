@@ -9,6 +9,7 @@ from kubernetes import client
 
 from podman_checkpoint_operator.agent.drain_board import ApiBoard
 from podman_checkpoint_operator.api.names import CHECKPOINTS
+from podman_checkpoint_operator.decisions.drain.history import Superfluous
 from podman_checkpoint_operator.reconcilers.drain import Refusal
 from podman_checkpoint_operator.reconcilers.resource import StatusUnwritable
 from tests.unit.agent.test_api_server import use
@@ -62,6 +63,29 @@ def test_an_api_server_that_is_ill_is_no_refusal(api: KubernetesApi) -> None:
     api.refusals["POST"] = 500
     with pytest.raises(StatusUnwritable):
         ApiBoard("host-a").make(custom_object("two"))
+
+
+OLD = Superfluous(CHECKPOINTS, "default", "one", "uid-one")
+
+
+def test_it_deletes_this_very_resource(api: KubernetesApi) -> None:
+    ApiBoard("host-a").delete(OLD)
+
+    (request,) = api.asked("DELETE")
+    assert request.path.endswith("/namespaces/default/containercheckpoints/one")
+    assert request.body == {"preconditions": {"uid": "uid-one"}}
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_what_is_gone_or_another_one_needs_no_deletion(api: KubernetesApi, status: int) -> None:
+    api.refusals["DELETE"] = status
+    ApiBoard("host-a").delete(OLD)
+
+
+def test_a_deletion_that_is_forbidden(api: KubernetesApi) -> None:
+    api.refusals["DELETE"] = 403
+    with pytest.raises(StatusUnwritable):
+        ApiBoard("host-a").delete(OLD)
 
 
 @pytest.mark.parametrize(

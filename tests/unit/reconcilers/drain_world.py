@@ -11,6 +11,7 @@ from typing import Any, Literal
 from podman_checkpoint_operator.api.conditions import find_condition, timestamp
 from podman_checkpoint_operator.api.names import NAMESPACE_LABEL, ON_DRAIN_LABEL
 from podman_checkpoint_operator.decisions.container_list import ListedContainer
+from podman_checkpoint_operator.decisions.drain.history import Superfluous
 from podman_checkpoint_operator.decisions.facts import Container, State
 from podman_checkpoint_operator.reconcilers.drain import Drain, Refusal
 from podman_checkpoint_operator.reconcilers.drain_told import Told
@@ -40,6 +41,8 @@ class Box:
     pod: str = ""
     saved: bool = False
     """Its last state waits in the bundle."""
+    saved_by: str = ""
+    """The checkpoint that has put it there."""
 
     @property
     def alive(self) -> bool:
@@ -107,6 +110,7 @@ class World(Registration):
         self.cordoned = False
         self.error: Exception | None = None
         self.on_make: Callable[[dict[str, Any]], None] = lambda _: None
+        self.on_delete: Callable[[str], None] = lambda _: None
         self.events: list[str] = []
         self.ended: list[bool] = []
         self.agent()
@@ -157,7 +161,16 @@ class World(Registration):
         kept = self._kept(manifest["kind"])
         if manifest["metadata"]["name"] not in kept:
             self.on_make(dict(manifest))
-            kept[manifest["metadata"]["name"]] = copy.deepcopy(dict(manifest))
+            made = copy.deepcopy(dict(manifest))
+            made["metadata"]["uid"] = f"uid-{self.calls}"
+            kept[made["metadata"]["name"]] = made
+
+    def delete(self, what: Superfluous) -> None:
+        self.step()
+        self.on_delete(what.name)
+        kept = self._kept(what.resource.kind)
+        assert kept[what.name]["metadata"]["uid"] == what.uid
+        del kept[what.name]
 
     def is_cordoned(self) -> bool:
         self.step()
@@ -224,13 +237,15 @@ class World(Registration):
         if not well:
             conditions.append(_condition("Stalled", "True", reason))
         resource["status"] = {"conditions": conditions, "completionTime": ended}
+        if resource["kind"] == "ContainerRestore":
+            resource["status"]["container"] = {"id": self.container_of(resource)}
 
     def _saves(self, resource: dict[str, Any], well: bool) -> bool:
         box = self.boxes.get(resource["spec"]["containerRef"]["id"])
         if box is None or box.state is not State.RUNNING or not well:
             return False
         self.stop(box)
-        box.saved = True
+        box.saved, box.saved_by = True, resource["metadata"]["name"]
         return True
 
     def _restores(self, resource: dict[str, Any], well: bool) -> bool:

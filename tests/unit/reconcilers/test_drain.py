@@ -512,17 +512,152 @@ def test_the_host_tells_how_many_containers_run(world: World) -> None:
     assert world.host["status"]["containers"] == {"running": 2}
 
 
+def in_and_out(world: World, times: int, **drain: Any) -> None:
+    """Drain a host and use it again, some times."""
+    for _ in range(times):
+        world.ask(unschedulable=True, **drain)
+        world.until_quiet()
+        world.ask(unschedulable=False, **drain)
+        world.until_quiet()
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, 3), ({"historyLimit": 1}, 1)])
+def test_so_many_drains_are_kept_of_each_container(
+    world: World, given: dict[str, int], kept: int
+) -> None:
+    world.run("a")
+    world.run("b")
+    in_and_out(world, 5, **given)
+    assert len(world.checkpoints_) == len(world.restores_) == 2 * kept
+    assert set(world.checkpoints_) == set(world.restores_)
+    last = {each["checkpoint"] for each in world.host["status"]["drain"]["containers"]}
+    assert last <= set(world.checkpoints_)
+    assert all(box.alive for box in world.boxes.values())
+
+
+def test_no_history(world: World) -> None:
+    world.run("a")
+    world.ask(unschedulable=True, historyLimit=0)
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+    assert len(world.checkpoints_) == 1
+    world.reboot()
+    world.ask(unschedulable=False, historyLimit=0)
+    world.until_quiet()
+    assert world.told == {"a": "Restored"}
+    assert not world.checkpoints_
+    assert not world.restores_
+
+
+def test_a_smaller_limit_counts_at_once(world: World) -> None:
+    world.run("a")
+    in_and_out(world, 3)
+    world.ask(unschedulable=False, historyLimit=1)
+    world.until_quiet()
+    assert len(world.checkpoints_) == len(world.restores_) == 1
+
+
+def test_a_failure_is_kept_until_the_container_is_saved_again(world: World) -> None:
+    box = world.run("a")
+    world.ask(unschedulable=True, historyLimit=0)
+    world.turn()
+    world.end(of(world, "a"), well=False)
+    world.until_quiet()
+    world.ask(unschedulable=False, historyLimit=0)
+    world.until_quiet()
+    assert len(world.checkpoints_) == 1
+    world.stop(box)
+    world.start(box)
+    world.until_quiet()
+    assert len(world.checkpoints_) == 1
+    in_and_out(world, 1, historyLimit=0)
+    assert not world.checkpoints_
+
+
+def test_a_failed_restore_is_kept_while_its_state_waits(world: World) -> None:
+    drained(world, "a")
+    world.ask(unschedulable=False, historyLimit=0)
+    world.turn()
+    world.end(world.under_way("ContainerRestore")[0], well=False)
+    world.until_quiet()
+    assert len(world.checkpoints_) == len(world.restores_) == 1
+    world.start(world.boxes["a"])
+    world.until_quiet()
+    assert not world.checkpoints_
+    assert not world.restores_
+
+
+def test_a_state_of_which_no_drain_knows_any_more_keeps_its_checkpoint(world: World) -> None:
+    """As when the PodmanHost was deleted and has come back."""
+    drained(world, "a")
+    world.host["status"] = {}
+    world.ask(unschedulable=True, historyLimit=0)
+    world.until_quiet()
+    assert world.told == {}
+    assert list(world.checkpoints_) == [world.boxes["a"].saved_by]
+
+
+def test_an_agent_goes_on_with_what_it_hears_of_before_it_hears_of_the_host(world: World) -> None:
+    world.run("a")
+    world.ask(unschedulable=True, historyLimit=0)
+    world.until_quiet()
+    world.ask(unschedulable=False, historyLimit=0)
+    world.turn()
+    world.end(world.under_way("ContainerRestore")[0])
+
+    def die(_: str) -> None:
+        raise Killed
+
+    world.on_delete = die
+    with pytest.raises(Killed):
+        world.turn()
+    world.agent()
+    world.on_delete = lambda _: None
+    world.drain.touched()
+    assert world.drain.turn() is None
+    world.drain.seen(world.host, deleted=False)
+    world.drain.turn()
+    assert not world.checkpoints_
+
+
+def test_what_was_made_for_a_removed_container_goes_with_the_next_drain(world: World) -> None:
+    world.run("a")
+    world.run("b")
+    in_and_out(world, 1)
+    del world.boxes["a"]
+    world.until_quiet()
+    assert len(world.checkpoints_) == 2
+    in_and_out(world, 1)
+    assert len(world.checkpoints_) == len(world.restores_) == 2
+    assert {each["spec"]["containerRef"]["id"] for each in world.checkpoints_.values()} == {"b"}
+
+
+def test_an_api_server_that_lets_nothing_be_deleted_does_not_hold_up_a_drain(
+    world: World,
+) -> None:
+    def refuse(_: str) -> None:
+        raise StatusUnwritable("forbidden")
+
+    world.on_delete = refuse
+    world.run("a")
+    in_and_out(world, 2, historyLimit=0)
+    assert world.drained() == ("False", "NotDraining")
+    assert len(world.checkpoints_) == 2
+
+
 IDS = st.sampled_from("abcde")
 
 
 class Histories(RuleBasedStateMachine):
     """Whatever happens, whenever the agent is killed: nothing that was saved is left behind."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(limit=st.integers(0, 2))
+    def begin(self, limit: int) -> None:
         self.world = World()
+        self.limit = limit
         self.wrong: list[str] = []
         self.world.on_make = self.in_order
+        self.world.on_delete = self.only_history
         needs = {"a": (), "b": ("a",), "c": (), "d": ("b",), "e": ("c",)}
         for container_id, needed in needs.items():
             pod = "pod" if container_id in "cd" else ""
@@ -545,6 +680,12 @@ class Histories(RuleBasedStateMachine):
             if needed in boxes and boxes[needed].saved:
                 self.wrong.append(f"{manifest['metadata']['name']} before {needed}")
 
+    def only_history(self, name: str) -> None:
+        """Note a resource that is deleted although a state waits for it."""
+        for box in self.world.boxes.values():
+            if box.saved and box.saved_by == name:
+                self.wrong.append(f"{name} is deleted while {box.id} waits")
+
     @invariant()
     def all_in_order(self) -> None:
         assert getattr(self, "wrong", []) == []
@@ -566,7 +707,7 @@ class Histories(RuleBasedStateMachine):
     @rule(unschedulable=st.booleans())
     def ask(self, unschedulable: bool) -> None:
         if self.world.host["spec"].get("unschedulable", False) != unschedulable:
-            self.world.ask(unschedulable=unschedulable)
+            self.world.ask(unschedulable=unschedulable, historyLimit=self.limit)
 
     @precondition(lambda self: self.world.under_way("ContainerCheckpoint"))
     @rule(well=st.booleans())

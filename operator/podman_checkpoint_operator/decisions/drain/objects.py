@@ -38,13 +38,16 @@ _DIGEST_LENGTH: Final = 10
 class Made:
     """A ContainerCheckpoint or ContainerRestore of a drain, as the API server has it."""
 
+    uid: str = ""
     container_id: str = ""
-    """Of a checkpoint."""
+    """Empty where a restore of a checkpoint has not come so far that it tells."""
     ready: bool = False
     failed: bool = False
     reason: str = ""
     message: str = ""
     ended_at: datetime | None = None
+    deleted: bool = False
+    """It is being deleted, and waits for somebody's finalizer."""
 
     @property
     def under_way(self) -> bool:
@@ -58,8 +61,12 @@ def made(resource: Mapping[str, Any]) -> Made:
     known = status.get("conditions") or ()
     ready = conditions.find_condition(known, ConditionType.READY) or {}
     completed = status.get("completionTime")
+    spec = resource["spec"]
+    container = spec.get("containerRef") or (spec.get("source") or {}).get("containerRef")
     return Made(
-        container_id=(resource["spec"].get("containerRef") or {}).get("id", ""),
+        uid=resource["metadata"].get("uid", ""),
+        container_id=(container or status.get("container") or {}).get("id", ""),
+        deleted=bool(resource["metadata"].get("deletionTimestamp")),
         ready=ready.get("status") == ConditionStatus.TRUE,
         failed=conditions.find_condition(known, ConditionType.STALLED) is not None,
         reason=ready.get("reason", ""),
