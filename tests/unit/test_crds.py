@@ -139,7 +139,8 @@ def test_numbers_are_whole_and_name_their_unit(path: str, field: Schema) -> None
         return
     assert field["format"] == "int64"
     unit = re.search("(Seconds|Microseconds|Bytes|pages([A-Z][a-z]+)+)$", path)
-    assert unit or path.endswith(("observedGeneration", "exitCode", "containers.running"))
+    counts = ("observedGeneration", "exitCode", "containers.running", "historyLimit")
+    assert unit or path.endswith(counts)
     if unit and not unit[1].startswith("pages"):
         assert unit[1].lower() in field["description"]
 

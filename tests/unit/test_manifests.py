@@ -70,7 +70,7 @@ def test_the_agent_can_do_its_work_and_nothing_else() -> None:
 
     assert allowed(roles()["agent"]) == {
         *expected(
-            (BOTH, [*READ, "create", "patch"]),
+            (BOTH, [*READ, "create", "patch", "delete"]),
             ([HOSTS.plural], [*READ, "create"]),
             ([*status, f"{HOSTS.plural}/status"], ["patch", "update"]),
         ),

@@ -63,4 +63,4 @@ def test_a_label_is_the_name_of_the_host_where_that_is_short_enough() -> None:
 
 @pytest.mark.parametrize("status", [None, {}, {"conditions": []}])
 def test_a_resource_that_says_nothing_yet_is_under_way(status: dict[str, object] | None) -> None:
-    assert made({"spec": {}, "status": status}).under_way
+    assert made({"metadata": {}, "spec": {}, "status": status}).under_way
