@@ -99,7 +99,7 @@ def test_the_hosts_python_loads_the_product_and_what_it_needs(host: NamespacedHo
     launch = agents.prepare()
     done = host.exec(
         *("env", f"PYTHONPATH={launch.python_path}", "python3", "-c"),
-        "import kopf, kubernetes, podman, pydantic_settings, requests, backports.zstd\n"
+        "import kopf, kubernetes, podman, pydantic, requests, backports.zstd\n"
         "import podman_checkpoint_operator as product\n"
         "print(product.__file__)",
     )

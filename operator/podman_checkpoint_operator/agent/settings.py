@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ..api.common import DNS_SUBDOMAIN
 
 DEFAULT_ARCHIVE_DIR: Final = Path("/var/lib/podman-checkpoint/archives")
+ENVIRONMENT_PREFIX: Final = "PODMAN_CHECKPOINT_"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Settings of one agent; each is also ``PODMAN_CHECKPOINT_<NAME>`` in the environment."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PODMAN_CHECKPOINT_",
+    model_config = ConfigDict(
         use_attribute_docstrings=True,
         extra="forbid",
         # A host name need not be a name that objects of Kubernetes can have.
@@ -59,6 +59,18 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least severity that is logged."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # pydantic-settings does this as well, for 1 MiB of the agent's memory.
+        variables = {name: ENVIRONMENT_PREFIX + name.upper() for name in cls.model_fields}
+        found = {
+            name: os.environ[variable]
+            for name, variable in variables.items()
+            if variable in os.environ
+        }
+        return found | given
 
     @field_validator("node_name")
     @classmethod

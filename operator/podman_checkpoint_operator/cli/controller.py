@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..agent.lean import spare_memory
 from ..agent.version import product_version
 from .output import refuse
 
@@ -17,6 +18,7 @@ _ENVIRONMENT = "PODMAN_CHECKPOINT_"
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line and run the controller; return the exit status."""
     arguments = _parser().parse_args(argv)
+    spare_memory()
     # kopf and the Kubernetes client take half a second to import: not for --help or a mistake.
     from kubernetes.config import ConfigException  # noqa: PLC0415
 

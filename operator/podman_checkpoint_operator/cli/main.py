@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..agent.lean import spare_memory
 from ..agent.settings import Settings
 from ..agent.version import product_version
 from . import diagnose, inspect
@@ -47,6 +48,7 @@ def _configure(arguments: argparse.Namespace) -> int:
 
 
 def _run(settings: Settings) -> int:
+    spare_memory()
     # kopf and the Kubernetes client take half a second to import: not for --help or a mistake.
     from kubernetes.config import ConfigException  # noqa: PLC0415
 
