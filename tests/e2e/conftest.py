@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,8 +61,8 @@ def bench(lab: None) -> Iterator[Bench]:
         if not host.agent_running():
             host.agent_start()
     remove_namespace(bench.prefix)
-    for host in hosts:
-        clear_host(host, bench.prefix)
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(partial(clear_host, prefix=bench.prefix), hosts))
     shutil.rmtree(paths.ARCHIVES / bench.prefix, ignore_errors=True)
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from tests.e2e import support
 from tests.e2e.scraping import counted
-from tests.e2e.soak import SOAKING
 from tests.e2e.support import condition
 from tests.lab.gitops import argo_health, kstatus
 from tests.lab.kubectl import apply, kubectl
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 HEALTH = CHECKOUT / "manifests" / "argocd" / "health.lua"
-MANY = 200 if SOAKING else 30
+MANY = 200
 CHECKPOINTS_AMONG = 5
 
 
