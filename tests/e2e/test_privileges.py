@@ -488,4 +488,4 @@ def test_the_component_is_admitted(asking: str, tmp_path: Path) -> None:
     assert env["PODMAN_CHECKPOINT_AUTHORIZER"] == "https://0.0.0.0:8443"
     assert "PODMAN_CHECKPOINT_LIVENESS" in env
     (way_in,) = of_kind["NetworkPolicy"]["ingress"]
-    assert way_in["ports"][0]["port"] == 8443
+    assert way_in["ports"][0]["port"] == "authorizer"

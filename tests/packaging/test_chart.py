@@ -10,12 +10,14 @@ import functools
 import json
 import os
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import jsonschema
 import pytest
 import yaml
 
 from podman_checkpoint_operator.api.names import ON_DRAIN_LABEL
+from podman_checkpoint_operator.cli import controller
 from tests.lab import helm, tools
 from tests.lab.paths import CHECKOUT
 from tests.lab.shell import CommandFailed, run
@@ -95,6 +97,8 @@ def test_the_schema_is_one() -> None:
         ("image.digest=abc", "image/digest"),
         ("controller.replicas=2", "additional properties 'replicas' not allowed"),
         ("crds.keep=yes", "crds/keep"),
+        ("authorizer.secretName=", "authorizer/secretName"),
+        ("authorizer.enabled=true,controller.enabled=false", "it is part of the controller"),
     ],
 )
 def test_mistakes_in_values(value: str, message: str) -> None:
@@ -135,6 +139,7 @@ MONITORED = (
         ("cluster", [], ()),
         ("hosts", [], (AGENTS_OFF,)),
         ("cluster", ["monitoring"], MONITORED),
+        ("cluster", ["authorizer"], ("--set=authorizer.enabled=true",)),
     ],
 )
 def test_kustomize_makes_the_same(
@@ -176,13 +181,9 @@ def _without_labels(value: Any) -> Any:
         return value
     left = {}
     for name, each in value.items():
+        if name.startswith(OWN_LABELS) and name != "app.kubernetes.io/component":
+            continue
         kept = _without_labels(each)
-        if name in ("labels", "matchLabels", "annotations"):
-            kept = {
-                k: v
-                for k, v in each.items()
-                if not k.startswith(OWN_LABELS) or k == "app.kubernetes.io/component"
-            }
         if kept or name not in ("labels", "annotations"):
             left[name] = kept
     return left
@@ -206,6 +207,33 @@ def test_what_can_be_turned_on() -> None:
     assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
     config_maps = of_kind(objects, "ConfigMap")
     assert config_maps["podman-checkpoint-operator-extra"]["data"] == {"a": "b"}
+
+
+def test_the_authorizer_gets_its_certificate_and_the_api_server_in() -> None:
+    objects = helm.template(f"--values={helm.CHART / 'ci' / 'all-values.yaml'}")
+    (deployment,) = of_kind(objects, "Deployment").values()
+    spec = deployment["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    service = of_kind(objects, "Service")["podman-checkpoint-authorizer"]["spec"]
+    policy = of_kind(objects, "NetworkPolicy")["podman-checkpoint-operator-controller"]["spec"]
+
+    assert container["args"] == ["--log-level=DEBUG"]
+    assert "HTTPS_PROXY" in [each["name"] for each in container["env"]]
+    (volume,) = spec["volumes"]
+    assert volume["secret"]["secretName"] == "authorizer"
+    (mount,) = container["volumeMounts"]
+    env = {each["name"]: each["value"] for each in container["env"]}
+    with mock.patch.dict(os.environ, env):
+        understood = controller.parsed(container["args"])
+    assert understood.authorizer == "https://0.0.0.0:8443"
+    assert understood.authorizer_certificate == f"{mount['mountPath']}/tls.crt"
+    assert understood.authorizer_key == f"{mount['mountPath']}/tls.key"
+    assert service["clusterIP"] == "10.96.0.99"
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"].items() <= labels.items()
+    allowed = {rule["ports"][0]["port"]: rule["from"] for rule in policy["ingress"]}
+    assert allowed["authorizer"] == [{"ipBlock": {"cidr": "10.0.0.1/32"}}]
+    assert allowed.keys() <= {port["name"] for port in container["ports"]}
 
 
 def test_monitoring() -> None:

@@ -17,7 +17,7 @@ _ENVIRONMENT = "PODMAN_CHECKPOINT_"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line and run the controller; return the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = parsed(argv)
     spare_memory()
     # kopf and the Kubernetes client take half a second to import: not for --help or a mistake.
     from kubernetes.config import ConfigException  # noqa: PLC0415
@@ -43,6 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return refuse(f"cannot listen: {error}")
     return 0
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return what the command line and the environment say."""
+    return _parser().parse_args(argv)
 
 
 def _parser() -> argparse.ArgumentParser:
