@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from podman_checkpoint_operator.api.names import GROUP
 from tests.e2e import faults
 from tests.e2e.scraping import values
 from tests.e2e.soak import times
@@ -238,6 +239,40 @@ def test_a_cordoned_node_is_followed(bench: Bench, host_a: Host) -> None:
         kubectl("uncordon", "host-a")
     wait_for("NotDraining")
     container.require_counting_on(since=0)
+
+
+@pytest.fixture
+def newer(host_a: Host) -> Iterator[None]:
+    """An API server that admits a policy which agents of this version do not know."""
+    schema = "/spec/versions/0/schema/openAPIV3Schema"
+    policy = f"{schema}/properties/spec/properties/drain/properties/policy/enum/0"
+
+    def change(**what: str) -> None:
+        patch = json.dumps([{**what, "path": policy}])
+        kubectl("patch", "crd", f"podmanhosts.{GROUP}", "--type=json", f"--patch={patch}")
+
+    change(op="add", value="Migrate")
+    yield
+    ask(unschedulable=None, drain=None)
+    change(op="remove")
+
+
+@pytest.mark.usefixtures("newer")
+def test_a_policy_of_a_newer_version_stands_in_nobodys_way(bench: Bench, host_a: Host) -> None:
+    container = count(bench, host_a, suffix="c")
+    patch = (
+        f"--patch={json.dumps({'spec': {'unschedulable': True, 'drain': {'policy': 'Migrate'}}})}"
+    )
+    wait_until(
+        lambda: (
+            kubectl("patch", "phost/host-a", "--type=merge", patch, check=False).returncode == 0
+        ),
+        "the API server to admit it",
+    )
+    wait_for("CannotDrain")
+    assert "does not know spec.drain.policy Migrate" in drained()["message"]
+    bench.checkpoint(container, leaveRunning=True, archive={}).wait_ready()
+    assert condition(podman_host("host-a")["status"], "Ready")["status"] == "True"
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
-from .common import ApiModel, Condition, Count, Seconds, SpecPart, StatusPart
+from .common import ApiModel, Condition, Count, Seconds, StatusPart
 
 
 class DrainPolicy(StrEnum):
@@ -18,10 +18,20 @@ class DrainPolicy(StrEnum):
     ALL = "All"
 
 
-class DrainSpec(SpecPart):
-    """How the host is drained."""
+class DrainSpec(ApiModel):
+    """How the host is drained.
 
-    policy: DrainPolicy = DrainPolicy.LABELLED
+    A newer API server admits more than this agent knows. What it does not know must not keep it
+    from the rest: from operations that nobody has asked a drain for, or from restoring.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    policy: Annotated[
+        DrainPolicy | str,
+        Field(union_mode="left_to_right"),
+        WithJsonSchema({"type": "string", "enum": [str(each) for each in DrainPolicy]}),
+    ] = DrainPolicy.LABELLED
     timeout_seconds: Seconds = 600
     follow_node: bool = False
     history_limit: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int64"})] = 3

@@ -13,11 +13,18 @@ from typing import Any, Final, Protocol
 
 from ..api import conditions
 from ..api.common import ConditionStatus
-from ..api.host import DrainedContainer, DrainState, DrainStatus, HostContainers, HostSpec
+from ..api.host import (
+    DrainedContainer,
+    DrainPolicy,
+    DrainState,
+    DrainStatus,
+    HostContainers,
+    HostSpec,
+)
 from ..api.reasons import ConditionType, Reason
 from ..decisions.container_list import ListedContainer
 from ..decisions.drain import is_over, next_status
-from ..decisions.drain.condition import Condition, condition_of
+from ..decisions.drain.condition import Condition, condition_of, of_unknown
 from ..decisions.drain.news import drained, told
 from ..decisions.drain.objects import Made, checkpoint_manifest, made, restore_manifest
 from ..decisions.drain.view import UNRESOLVED, Key, View, opted_in
@@ -122,6 +129,9 @@ class Drain:
         idle = POLL_SECONDS if spec.drain.follow_node else None
         if not wanted and is_over(drain) and not touched and _is_current(host):
             return idle
+        if wanted and not isinstance(spec.drain.policy, DrainPolicy):
+            self._say(of_unknown(spec.drain.policy))
+            return POLL_SECONDS
         view = self._look(host, spec, wanted=wanted, drain=drain)
         after = next_status(view)
         try:
@@ -225,18 +235,20 @@ class Drain:
         """Say that a drain cannot go on; what is safe already stays so."""
         logger.warning("drain cannot go on", extra={"error": message})
         condition = Condition(ConditionStatus.FALSE, Reason.CANNOT_DRAIN, message)
+        try:
+            self._say(condition, unless_drained=True)
+        except StatusUnwritable as error:
+            logger.warning("drain not reported", extra={"error": str(error)})
 
+    def _say(self, condition: Condition, *, unless_drained: bool = False) -> None:
         def change(fresh: Mapping[str, Any]) -> Mapping[str, Any] | None:
             before = drained(fresh)
-            if before and before["status"] == ConditionStatus.TRUE:
+            if unless_drained and before and before["status"] == ConditionStatus.TRUE:
                 return None
             changed = _with_condition(fresh, condition)
             return None if changed == _conditions(fresh) else {"conditions": changed}
 
-        try:
-            self._told.tell(change)
-        except StatusUnwritable as error:
-            logger.warning("drain not reported", extra={"error": str(error)})
+        self._told.tell(change)
 
 
 def _by_key(resources: list[Mapping[str, Any]]) -> dict[Key, Made]:

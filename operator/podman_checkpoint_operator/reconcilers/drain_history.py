@@ -29,9 +29,7 @@ def tidy(bin_: Bin, view: View, told: DrainStatus, *, limit: int) -> None:
     try:
         for each in superfluous(view, told, limit=limit):
             bin_.delete(each)
-            logger.info(
-                "deleted",
-                extra={"kind": each.resource.kind, "name_": f"{each.namespace}/{each.name}"},
-            )
+            what = f"{each.resource.kind} {each.namespace}/{each.name}"
+            logger.info("deleted", extra={"resource": what})
     except StatusUnwritable as error:
         logger.warning("history of drains not deleted", extra={"error": str(error)})

@@ -439,16 +439,35 @@ def test_a_podman_that_is_away_is_told_of(world: World, monkeypatch: pytest.Monk
     assert world.drained() == ("True", "Drained")
 
 
-def test_a_spec_of_a_newer_version_is_not_half_obeyed(world: World) -> None:
+def test_a_policy_of_a_newer_version_is_not_half_obeyed(world: World) -> None:
     world.run("a")
+    world.ask(unschedulable=True, policy="Migrate", byTheWay=1)
+    world.turn()
+    assert world.drained() == ("False", "CannotDrain")
+    assert world.condition["message"] == (
+        "The host's agent does not know spec.drain.policy Migrate, and drains nothing. Update the"
+        " agent, or set a policy that it knows: Labelled, All."
+    )
+    assert not world.checkpoints_
+
+    world.ask(unschedulable=False, policy="Migrate")
+    world.until_quiet()
+    assert not world.checkpoints_
+    world.ask(unschedulable=True, policy="All", byTheWay=1)
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+
+
+def test_a_policy_of_a_newer_version_does_not_keep_what_was_saved_from_coming_back(
+    world: World,
+) -> None:
+    drained(world, "a")
     world.ask(unschedulable=True, policy="Migrate")
     world.turn()
     assert world.drained() == ("False", "CannotDrain")
-    assert not world.checkpoints_
-
-    world.ask(unschedulable=False)
+    world.ask(unschedulable=False, policy="Migrate")
     world.until_quiet()
-    assert world.drained() == ("False", "NotDraining")
+    assert world.told == {"a": "Restored"}
 
 
 def test_the_condition_follows_the_spec_when_the_drain_is_over(world: World) -> None:

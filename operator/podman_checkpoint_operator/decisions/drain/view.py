@@ -35,7 +35,7 @@ class View:
         host: the host's name.
         boot_id: of the host as it runs now.
         wanted: the host is to be drained, or to stay so.
-        policy: which containers a drain is about.
+        policy: which containers a drain is about; one that is known, where it is wanted.
         drain: what was told before.
         containers: all of the host, by ID.
         inspected: those of them that were looked at closely.
@@ -48,7 +48,7 @@ class View:
     host: str
     boot_id: str
     wanted: bool
-    policy: DrainPolicy
+    policy: DrainPolicy | str
     drain: DrainStatus | None
     containers: Mapping[str, ListedContainer]
     inspected: Mapping[str, Container]
@@ -71,7 +71,7 @@ class View:
         return container is not None and container.alive
 
 
-def opted_in(container: ListedContainer, policy: DrainPolicy) -> bool:
+def opted_in(container: ListedContainer, policy: DrainPolicy | str) -> bool:
     """Whether a drain is to save a container."""
     value = container.labels.get(ON_DRAIN_LABEL)
     return policy is DrainPolicy.ALL if value is None else value == CHECKPOINT
