@@ -27,7 +27,7 @@ from ..api.common import ConditionStatus
 from ..api.host import DrainState
 from ..api.names import CHECKPOINTS, RESTORES
 from ..api.reasons import Cause, Reason
-from ..decisions.drain.news import drained, told
+from ..decisions.drain.host import drained, told
 from ..reconcilers.observer import Load
 
 PREFIX: Final = "podman_checkpoint"

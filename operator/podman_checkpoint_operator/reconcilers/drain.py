@@ -11,23 +11,30 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from ..api import conditions
 from ..api.common import ConditionStatus
 from ..api.host import (
     DrainedContainer,
-    DrainPolicy,
     DrainState,
     DrainStatus,
     HostContainers,
     HostSpec,
 )
-from ..api.reasons import ConditionType, Reason
+from ..api.reasons import Reason
 from ..decisions.container_list import ListedContainer
 from ..decisions.drain import is_over, next_status
-from ..decisions.drain.condition import Condition, condition_of, of_unknown
-from ..decisions.drain.news import drained, told
+from ..decisions.drain.condition import Condition, condition_of
+from ..decisions.drain.host import (
+    asks,
+    conditions_of,
+    drained,
+    identity,
+    is_current,
+    is_idle,
+    told,
+    with_condition,
+)
 from ..decisions.drain.objects import Made, checkpoint_manifest, made, restore_manifest
-from ..decisions.drain.view import UNRESOLVED, Key, View, opted_in
+from ..decisions.drain.view import UNRESOLVED, Key, UnknownPolicy, View, opted_in, require_known
 from ..decisions.facts import Container, State
 from ..decisions.failures import OperationFailed
 from .drain_history import Bin, tidy
@@ -96,7 +103,7 @@ class Drain:
         """Take note of the PodmanHost as the API server has it; return whether that is news."""
         before, self._host = self._host, None if deleted else body
         self._told.seen(self._host or {})
-        return _asks(before) != _asks(self._host)
+        return asks(before) != asks(self._host)
 
     def touched(self) -> None:
         """Take note that something has happened to a resource that drains of the host have made."""
@@ -108,7 +115,7 @@ class Drain:
         if host is None:
             return None  # its resources may be heard of before itself
         touched, self._touched = self._touched, False
-        if _is_idle(host) and not (touched and told(host)):
+        if is_idle(host) and not (touched and told(host)):
             return None
         try:
             return explained(self._step, touched)
@@ -117,21 +124,21 @@ class Drain:
         except PodmanUnreachable as error:
             self._cannot_look(f"Podman does not answer: {error}")
         except OperationFailed as failure:
-            self._cannot_look(failure.message)
+            known = isinstance(failure, UnknownPolicy)
+            self._cannot_look(failure.message, although_drained=known)
         self._touched = self._touched or touched
         return POLL_SECONDS
 
     def _step(self, touched: bool) -> float | None:
         host = self._registration.current()
         spec = HostSpec.model_validate(host.get("spec") or {})
-        wanted = spec.unschedulable or (spec.drain.follow_node and self._board.is_cordoned())
+        wanted = self._is_wanted(spec)
         drain = told(host)
         idle = POLL_SECONDS if spec.drain.follow_node else None
-        if not wanted and is_over(drain) and not touched and _is_current(host):
+        if not wanted and is_over(drain) and not touched and is_current(host):
             return idle
-        if wanted and not isinstance(spec.drain.policy, DrainPolicy):
-            self._say(of_unknown(spec.drain.policy))
-            return POLL_SECONDS
+        if wanted:
+            require_known(spec.drain.policy)
         view = self._look(host, spec, wanted=wanted, drain=drain)
         after = next_status(view)
         try:
@@ -140,9 +147,16 @@ class Drain:
             return 0.0
         if after is None:
             return idle
+        # Who cordons a Node and waits then must not believe a status of before: from here on it
+        # says that the host is not drained, and nothing was restored yet.
+        if not wanted and self._is_wanted(spec):
+            return 0.0
         self._make(host, spec, view, after)
         tidy(self._board, view, after, limit=spec.drain.history_limit)
         return idle if is_over(after) and not wanted else POLL_SECONDS
+
+    def _is_wanted(self, spec: HostSpec) -> bool:
+        return spec.unschedulable or (spec.drain.follow_node and self._board.is_cordoned())
 
     def _look(
         self, host: Mapping[str, Any], spec: HostSpec, *, wanted: bool, drain: DrainStatus | None
@@ -188,10 +202,10 @@ class Drain:
         running = sum(each.state is State.RUNNING for each in view.containers.values())
 
         def change(fresh: Mapping[str, Any]) -> Mapping[str, Any] | None:
-            if _identity(fresh) != _identity(host):
+            if identity(fresh) != identity(host):
                 raise _Outdated
-            changed = _with_condition(fresh, condition)
-            same = changed == _conditions(fresh)
+            changed = with_condition(fresh, condition)
+            same = changed == conditions_of(fresh)
             if after is None:
                 return None if same or drained(fresh) is None else {"conditions": changed}
             if same and after == told(fresh):
@@ -231,64 +245,25 @@ class Drain:
         except Refusal as refusal:
             self._refusals[key] = str(refusal)
 
-    def _cannot_look(self, message: str) -> None:
+    def _cannot_look(self, message: str, *, although_drained: bool = False) -> None:
         """Say that a drain cannot go on; what is safe already stays so."""
         logger.warning("drain cannot go on", extra={"error": message})
         condition = Condition(ConditionStatus.FALSE, Reason.CANNOT_DRAIN, message)
-        try:
-            self._say(condition, unless_drained=True)
-        except StatusUnwritable as error:
-            logger.warning("drain not reported", extra={"error": str(error)})
 
-    def _say(self, condition: Condition, *, unless_drained: bool = False) -> None:
         def change(fresh: Mapping[str, Any]) -> Mapping[str, Any] | None:
             before = drained(fresh)
-            if unless_drained and before and before["status"] == ConditionStatus.TRUE:
+            if before and before["status"] == ConditionStatus.TRUE and not although_drained:
                 return None
-            changed = _with_condition(fresh, condition)
-            return None if changed == _conditions(fresh) else {"conditions": changed}
+            changed = with_condition(fresh, condition)
+            return None if changed == conditions_of(fresh) else {"conditions": changed}
 
-        self._told.tell(change)
+        try:
+            self._told.tell(change)
+        except StatusUnwritable as error:
+            logger.warning("drain not reported", extra={"error": str(error)})
 
 
 def _by_key(resources: list[Mapping[str, Any]]) -> dict[Key, Made]:
     return {
         (each["metadata"]["namespace"], each["metadata"]["name"]): made(each) for each in resources
     }
-
-
-def _asks(host: Mapping[str, Any] | None) -> object:
-    """Return what of a PodmanHost a drain depends on."""
-    return host and (host.get("spec"), (host.get("status") or {}).get("drain"))
-
-
-def _is_idle(host: Mapping[str, Any]) -> bool:
-    spec = host.get("spec") or {}
-    asked = spec.get("unschedulable") or (spec.get("drain") or {}).get("followNode")
-    return not asked and is_over(told(host)) and _is_current(host)
-
-
-def _is_current(host: Mapping[str, Any]) -> bool:
-    """Whether the condition, if there is one, is about what is asked for."""
-    found = drained(host)
-    return found is None or found.get("observedGeneration") == host["metadata"].get("generation", 1)
-
-
-def _identity(host: Mapping[str, Any]) -> tuple[str, int]:
-    return host["metadata"]["uid"], host["metadata"].get("generation", 1)
-
-
-def _conditions(host: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return list((host.get("status") or {}).get("conditions") or ())
-
-
-def _with_condition(host: Mapping[str, Any], condition: Condition) -> list[dict[str, Any]]:
-    return conditions.set_condition(
-        _conditions(host),
-        type=ConditionType.DRAINED,
-        status=condition.status,
-        reason=condition.reason,
-        message=condition.message,
-        generation=host["metadata"].get("generation", 1),
-        now=datetime.now(UTC),
-    )

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from ..api.common import ConditionStatus
 from ..api.names import HOSTS
-from ..decisions.drain import news
+from ..decisions.drain.host import drained, told
+from ..decisions.drain.news import news
 from .registration import Registration
 from .resource import Events, Resource
 
@@ -54,11 +55,11 @@ class Told:
             self._announce(before, after)
 
     def _announce(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        was, now = news.told(before), news.told(after)
+        was, now = told(before), told(after)
         if was and now and now.undrain_time and not was.undrain_time:
-            condition = news.drained(before) or {}
+            condition = drained(before) or {}
             self._observer.drain_ended(well=condition.get("status") == ConditionStatus.TRUE)
-        for each in news.news(before, after):
+        for each in news(before, after):
             self._events.event(_resource(after), each.severity, each.reason, each.message)
 
 

@@ -110,6 +110,7 @@ class World(Registration):
         self.cordoned = False
         self.error: Exception | None = None
         self.on_make: Callable[[dict[str, Any]], None] = lambda _: None
+        self.on_tell: Callable[[], None] = lambda: None
         self.on_delete: Callable[[str], None] = lambda _: None
         self.events: list[str] = []
         self.ended: list[bool] = []
@@ -144,6 +145,7 @@ class World(Registration):
         status = change(self.current())
         if status is not None:
             self.step()
+            self.on_tell()
             self.host["status"] = {**self.host.get("status", {}), **copy.deepcopy(dict(status))}
 
     def checkpoints(self) -> list[Mapping[str, Any]]:

@@ -412,6 +412,33 @@ def test_a_cordoned_node_is_followed_where_that_was_asked_for(world: World) -> N
     assert world.turn() is not None
 
 
+def test_a_node_that_is_cordoned_again_at_once_finds_the_host_as_it_was_told(world: World) -> None:
+    """Who has cordoned it and sees the host drained still may reboot it."""
+    world.run("a")
+    world.cordoned = True
+    world.ask(unschedulable=False, followNode=True)
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+
+    world.cordoned = False
+
+    def cordon() -> None:
+        assert world.drained() == ("True", "Drained")
+        world.cordoned = True
+
+    world.on_tell = cordon
+    world.turn()
+    world.on_tell = lambda: None
+    assert world.drained() == ("False", "Restoring")
+    assert not world.restores_
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+    assert not world.restores_
+    world.cordoned = False
+    world.until_quiet()
+    assert world.told == {"a": "Restored"}
+
+
 @pytest.mark.parametrize("error", [StatusUnwritable("refused"), PodmanTimedOut("busy")])
 def test_what_is_away_for_a_while_is_waited_for(world: World, error: Exception) -> None:
     world.run("a")

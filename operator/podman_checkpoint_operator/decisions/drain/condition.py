@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ...api.common import ConditionStatus
-from ...api.host import DrainedContainer, DrainPolicy, DrainState, DrainStatus
+from ...api.host import DrainedContainer, DrainState, DrainStatus
 from ...api.reasons import Reason
 from ..failures import sentences
 from ..preflight import listed
@@ -22,15 +22,6 @@ class Condition(NamedTuple):
     status: ConditionStatus
     reason: Reason
     message: str
-
-
-def of_unknown(policy: str) -> Condition:
-    """Return what is to be said of a host that is to be drained in a way that is not known here."""
-    message = sentences(
-        f"The host's agent does not know spec.drain.policy {policy}, and drains nothing",
-        f"Update the agent, or set a policy that it knows: {listed(list(DrainPolicy))}",
-    )
-    return Condition(ConditionStatus.FALSE, Reason.CANNOT_DRAIN, message)
 
 
 def condition_of(view: View, drain: DrainStatus | None) -> Condition:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from ...api.conditions import find_condition
 from ...api.host import DrainedContainer, DrainState, DrainStatus
-from ...api.reasons import ConditionType, Reason
+from ...api.reasons import Reason
+from .host import drained, told
 
 _BAD: Final = frozenset({Reason.CANNOT_DRAIN, Reason.RESTORE_FAILED})
 _FAILED: Final = frozenset({DrainState.FAILED, DrainState.RESTORE_FAILED})
@@ -24,18 +24,6 @@ class News(NamedTuple):
     severity: Literal["Normal", "Warning"]
     reason: str
     message: str
-
-
-def told(host: Mapping[str, Any]) -> DrainStatus | None:
-    """Return what a PodmanHost tells of its last drain."""
-    found = (host.get("status") or {}).get("drain")
-    return DrainStatus.model_validate(found) if found else None
-
-
-def drained(host: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the condition ``Drained`` of a PodmanHost."""
-    known = (host.get("status") or {}).get("conditions") or ()
-    return find_condition(known, ConditionType.DRAINED)
 
 
 def news(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[News]:

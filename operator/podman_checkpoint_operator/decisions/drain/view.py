@@ -9,9 +9,11 @@ from typing import Final
 
 from ...api.host import DrainedContainer, DrainPolicy, DrainState, DrainStatus
 from ...api.names import ON_DRAIN_LABEL
-from ...api.reasons import Reason
+from ...api.reasons import Cause, Reason
 from ..container_list import ListedContainer
 from ..facts import Container
+from ..failures import OperationFailed
+from ..preflight import listed
 from .objects import Made
 
 CHECKPOINT: Final = "checkpoint"
@@ -69,6 +71,24 @@ class View:
         """Whether a container has processes."""
         container = self.containers.get(container_id)
         return container is not None and container.alive
+
+
+class UnknownPolicy(OperationFailed):
+    """A newer version would know how the host is to be drained."""
+
+
+def require_known(policy: DrainPolicy | str) -> None:
+    """Make sure that a drain can go by a policy.
+
+    Raises:
+        UnknownPolicy: it cannot.
+    """
+    if not isinstance(policy, DrainPolicy):
+        raise UnknownPolicy(
+            Cause.INVALID_SPEC,
+            f"The host's agent does not know spec.drain.policy {policy}, and drains nothing",
+            f"Update the agent, or set a policy that it knows: {listed(list(DrainPolicy))}",
+        )
 
 
 def opted_in(container: ListedContainer, policy: DrainPolicy | str) -> bool:
