@@ -12,6 +12,9 @@ yaml := $(shell git ls-files '*.yaml' '*.yml' ':!charts/*/templates/*')
 main_path := $(addprefix tests/e2e/test_,checkpoint.py restore.py files.py ghost_limit.py tcp.py postgres.py killed.py)
 on_next_release := PODMAN_CHECKPOINT_LAB_RELEASE=next $(python) -m pytest -m 'lab and not vm'
 
+# What follows is done with the lab, which is gone afterwards.
+and_remove_it := trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT
+
 .PHONY: help demo demo-reboot test test-next soak unit lint format lab-up lab-down bench docs krew lock clean setup
 
 help: ## Show this list
@@ -23,23 +26,22 @@ demo: setup ## PostgreSQL survives a reboot and moves to another host, step by s
 demo-reboot: setup ## The same on a real machine, into a newer kernel
 	@$(python) -m tests.demo --reboot
 
-# A lab that make demo has left may have taken the addresses that tests expect to be free.
-test: lint ## Run every test on a new lab, and remove it (args=... go to pytest)
-	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
-	./lab down; \
-	./lab up; \
-	$(python) -m pytest $(args); \
-	[[ -n "$(args)" ]] || $(on_next_release) $(main_path)
+test: lint ## Run every test on new labs, and remove them (args=... go to pytest, on one lab)
+ifdef args
+	@$(and_remove_it); ./lab down; ./lab up; $(python) -m pytest $(args)
+else
+	@tests/all.sh $(main_path)
+endif
 
 test-next: setup ## Run all end-to-end tests on the next release's Podman, runc and crun
-	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
+	@$(and_remove_it); \
 	$(on_next_release) tests/e2e --ignore=tests/e2e/test_newer_host.py $(args)
 
 unit: setup ## Run the tests that need no lab
 	@$(python) -m pytest -m 'not lab and not vm' $(args)
 
 soak: ## Repeat what `make test` samples: random histories, busy writers, damaged archives, drains
-	@trap 'status=$$?; ./lab down || status=1; exit $$status' EXIT; \
+	@$(and_remove_it); \
 	./lab up; \
 	SOAK=1 $(python) -m pytest --timeout=7200 --durations=0 $(args) \
 		tests/e2e/test_histories.py tests/e2e/test_writers.py tests/e2e/test_storage.py tests/e2e/test_damage.py \

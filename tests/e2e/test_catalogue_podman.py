@@ -59,8 +59,7 @@ def saved(lab: None) -> Iterator[Saved]:
         *("podman", "container", "checkpoint", "--compress=none", "--export", archive),
         container.name,
     )
-    host.exec("podman", "rm", "--force", "--volumes", container.name)
-    host.exec("podman", "volume", "rm", "--force", bench.name())
+    clear_host(host, bench.prefix)
     path = host.rootfs / archive.removeprefix("/")
     yield Saved(bench, host, path.read_bytes())
     path.unlink()

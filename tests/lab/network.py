@@ -1,7 +1,7 @@
 """The lab's bridge: the wire between its hosts, and the address where they find the API server.
 
 Nothing else of the machine's network is touched: no forwarding, no packet filter. A bridge carries
-the path of its checkout as its alias, so that two labs that fell on the same subnet can be told
+the path of its lab's folder as its alias, so that two labs that fell on the same subnet can be told
 apart, and one that was left behind by a killed session can be removed.
 """
 
@@ -50,7 +50,7 @@ def ensure_bridge() -> None:
             if device.name == paths.BRIDGE or _in_subnet(device):
                 _free(device)
         run("ip", "link", "add", paths.BRIDGE, "type", "bridge")
-        run("ip", "link", "set", paths.BRIDGE, "alias", str(paths.CHECKOUT), "up")
+        run("ip", "link", "set", paths.BRIDGE, "alias", str(paths.STATE), "up")
         run("ip", "address", "add", address, "dev", paths.BRIDGE)
 
 
@@ -62,28 +62,28 @@ def remove_bridge() -> None:
 
 def _free(device: _Device) -> None:
     """Remove a bridge that stands in the way if it is ours or left behind, else say whose it is."""
-    checkout = Path(device.alias)
+    lab = Path(device.alias)
     if not (_is_ours(device) or (device.name.startswith(_LAB_BRIDGES) and device.alias)):
         raise NetworkError(
             f"the network device {device.name} already uses {paths.SUBNET}.0/24, the subnet of this"
             " lab, which follows from the checkout's path: move the checkout to another folder"
         )
-    if not _is_ours(device) and _in_use(device, checkout):
+    if not _is_ours(device) and _in_use(device, lab):
         raise NetworkError(
-            f"the lab of {checkout} is up and has the same subnet {paths.SUBNET}.0/24:"
-            f" take it down first (cd {checkout} && ./lab down), or move one of the two checkouts"
+            f"the lab {lab} is up and has the same subnet {paths.SUBNET}.0/24: take it down first"
+            f" (cd {lab.parent} && ./lab down), or move one of the two checkouts"
         )
     run("ip", "link", "delete", device.name)
 
 
-def _in_use(device: _Device, checkout: Path) -> bool:
+def _in_use(device: _Device, lab: Path) -> bool:
     attached = (_SYSFS / device.name / "brif").glob("*")
-    return any(attached) or any_running(checkout / paths.STATE.name)
+    return any(attached) or any_running(lab)
 
 
 def _is_ours(device: _Device) -> bool:
     # Without an alias it is the work of a command that was killed half-way.
-    return device.name == paths.BRIDGE and device.alias in ("", str(paths.CHECKOUT))
+    return device.name == paths.BRIDGE and device.alias in ("", str(paths.STATE))
 
 
 def _in_subnet(device: _Device) -> bool:

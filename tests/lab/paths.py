@@ -3,6 +3,8 @@
 Everything that one lab makes lies in ``.lab/`` of its checkout or carries its identity in its name
 (network devices, namespaces, cgroups). What is costly to build and does not change is cached
 outside the checkout, keyed by version, and shared.
+
+``PODMAN_CHECKPOINT_LAB=2`` makes it the second lab of the same checkout, in ``.lab-2/``.
 """
 
 from __future__ import annotations
@@ -13,17 +15,22 @@ from pathlib import Path
 from typing import Final
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
-STATE: Final = CHECKOUT / ".lab"
+NUMBER: Final = int(os.environ.get("PODMAN_CHECKPOINT_LAB", "1"))
+"""Which of the checkout's labs this is."""
+
+_suffix = f"-{NUMBER}" if NUMBER > 1 else ""
+STATE: Final = CHECKOUT / f".lab{_suffix}"
 CACHE: Final = (
     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "podman-checkpoint-lab"
 )
 
 _digest = hashlib.sha256(str(CHECKOUT).encode()).digest()
 
-IDENTITY: Final = _digest.hex()[:4]
-"""Four hex digits of this checkout: part of every name that is global to the machine."""
+IDENTITY: Final = hashlib.sha256(f"{CHECKOUT}{_suffix}".encode()).hexdigest()[:4]
+"""Four hex digits of this lab: part of every name that is global to the machine."""
 
-SUBNET: Final = f"10.99.{_digest[4]}"
+# Next to each other: labs of one checkout are to be up at the same time.
+SUBNET: Final = f"10.99.{(_digest[4] + NUMBER - 1) % 256}"
 """First three octets of this lab's /24. The machine is ``.254``, the hosts count from ``.1``."""
 
 GATEWAY: Final = f"{SUBNET}.254"

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.lab
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(paths, "CHECKOUT", tmp_path / "ours")
+    monkeypatch.setattr(paths, "STATE", tmp_path / "ours" / ".lab")
     monkeypatch.setattr(paths, "BRIDGE", OURS)
     monkeypatch.setattr(paths, "SUBNET", "198.51.100")
     monkeypatch.setattr(paths, "GATEWAY", "198.51.100.254")
@@ -47,19 +47,19 @@ def addresses(device: str) -> list[str]:
 
 
 def other_lab(tmp_path: Path) -> Path:
-    """Another checkout whose bridge has the same subnet."""
-    checkout = tmp_path / "other"
+    """Another checkout's lab, whose bridge has the same subnet."""
+    lab = tmp_path / "other" / ".lab"
     run("ip", "link", "add", OTHER, "type", "bridge")
-    run("ip", "link", "set", OTHER, "alias", str(checkout), "up")
+    run("ip", "link", "set", OTHER, "alias", str(lab), "up")
     run("ip", "address", "add", "198.51.100.254/24", "dev", OTHER)
-    return checkout
+    return lab
 
 
 def test_it_has_the_gateways_address_and_its_owners_name() -> None:
     network.ensure_bridge()
 
     assert addresses(OURS) == ["198.51.100.254/24"]
-    assert str(paths.CHECKOUT) in run("ip", "link", "show", OURS).stdout
+    assert str(paths.STATE) in run("ip", "link", "show", OURS).stdout
 
 
 def test_a_second_time_leaves_it_as_it_is() -> None:
@@ -98,11 +98,11 @@ def test_a_dead_labs_bridge_gives_way(tmp_path: Path) -> None:
 
 
 def test_a_living_labs_bridge_stays_and_the_error_says_whose_it_is(tmp_path: Path) -> None:
-    checkout = other_lab(tmp_path)
-    daemon = Daemon("etcd", checkout / paths.STATE.name)
+    lab = other_lab(tmp_path)
+    daemon = Daemon("etcd", lab)
     daemon.start("/bin/sleep", "100")
     try:
-        with pytest.raises(network.NetworkError, match=rf"the lab of {checkout} is up"):
+        with pytest.raises(network.NetworkError, match=rf"the lab {lab} is up"):
             network.ensure_bridge()
     finally:
         daemon.stop()
