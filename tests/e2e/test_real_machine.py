@@ -4,12 +4,14 @@ Checked on ``host-v``: the freeze window with crun's inner cgroup; that the guar
 systemd ends everything of a killed agent's unit; the ghost limit in the file that this crun reads;
 and the article's order of steps, live archives and an export by hand before the reboot, which rolls
 files back where its leftovers are not removed; memory that is copied before the pause; commands in
-containers under systemd; and that neither podman-restart.service nor a container's own unit starts
-it while it waits for its restore. PostgreSQL does the same in ``make demo-reboot``.
+containers under systemd; that a reboot waits for checkpoints; and that neither
+podman-restart.service nor a container's own unit starts it while it waits for its restore.
+PostgreSQL does the same in ``make demo-reboot``.
 """
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -27,13 +29,16 @@ from tests.e2e.support import (
     Container,
     archive_in_host,
     clear_host,
+    condition,
     make_namespace,
     remove_namespace,
 )
 from tests.e2e.test_cold_start import policy
+from tests.e2e.test_drain import ON_DRAIN
 from tests.e2e.test_hooks import hook
+from tests.e2e.test_hosts import podman_host
 from tests.e2e.test_verify import verify
-from tests.lab import lifecycle
+from tests.lab import lifecycle, vm_hold
 from tests.lab.vm import VirtualHost
 from tests.lab.waiting import wait_until
 
@@ -69,6 +74,8 @@ while :; do
 done
 """
 """Holds a deleted file, to which it adds what is put into /more, and counts."""
+
+BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 
 COPIES: Final = {"checkpoint", "pre-checkpoint", "irmap-cache"}
 """What CRIU writes beside its log, in the bundle of a container."""
@@ -351,6 +358,39 @@ def test_a_unit_does_not_start_its_container_while_it_is_masked(
     assert container.state == "exited"
     machine.exec("rm", f"/etc/systemd/system/{unit}", f"/run/systemd/system/{unit}")
     machine.exec("systemctl", "daemon-reload")
+
+
+def test_a_reboot_that_nobody_drained_for_loses_nothing(machine: VirtualHost, work: Bench) -> None:
+    vm_hold.install(machine)
+    opted_in = (ON_DRAIN, f"--label=podman-checkpoint.dev/namespace={work.prefix}")
+    base = work.count(machine, *opted_in, suffix="base")
+    needs = work.count(machine, *opted_in, f"--requires={base.name}", suffix="needs")
+    other = work.count(machine, suffix="other")
+    before = {each.name: len(each.counts()) for each in (base, needs)}
+    boot = machine.exec("cat", BOOT_ID).stdout
+
+    machine.exec("systemctl", "reboot", check=False)
+    wait_until(lambda: not machine.is_up(), "the shutdown", timeout=PATIENCE)
+    machine.up()
+
+    assert machine.exec("cat", BOOT_ID).stdout != boot
+    wait_until(lambda: drained(machine) == "NotDraining", "the restores", timeout=PATIENCE)
+    for each in (base, needs):
+        each.require_counting_on(since=before[each.name])
+    assert other.state == "exited"
+    said = vm_hold.log(machine)
+    assert re.search(f"waiting for .*{base.name}", said)
+    assert "Safe, and restored after the boot" in said
+    assert "lost" not in said
+    vm_hold.remove(machine)
+
+
+def drained(machine: VirtualHost) -> str:
+    """Return the reason of the condition, as this boot has it."""
+    status = podman_host(machine.name)["status"]
+    if status.get("bootID") != machine.exec("cat", BOOT_ID).stdout.strip():
+        return ""
+    return str(condition(status, "Drained").get("reason"))
 
 
 def test_archives_and_an_export_then_a_reboot_into_the_other_kernel(

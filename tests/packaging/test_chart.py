@@ -274,16 +274,18 @@ def test_the_quadlet_and_the_pod_may_do_the_same() -> None:
     ]
 
 
-def test_no_drain_saves_the_agents_own_container() -> None:
-    """It would stop itself; whatever the policy, a label like this keeps a container out of it."""
-    (label,) = quadlet("Label")
+@pytest.mark.parametrize("program", ["agent", "hold"])
+def test_no_drain_saves_the_products_own_containers(program: str) -> None:
+    """They work at it; whatever the policy, a label like this keeps a container out of it."""
+    (label,) = quadlet("Label", program)
     name, _, value = label.partition("=")
     assert name == ON_DRAIN_LABEL
     assert value != "checkpoint"
 
 
-def quadlet(key: str) -> list[str]:
-    """Return what the Quadlet says of one key."""
-    text = (CHECKOUT / "manifests/quadlet/podman-checkpoint-agent.container").read_text()
+def quadlet(key: str, program: str = "agent") -> list[str]:
+    """Return what the Quadlet of a program says of one key."""
+    file = CHECKOUT / f"manifests/quadlet/podman-checkpoint-{program}.container"
+    text = file.read_text()
     lines = [line.partition("=") for line in text.splitlines()]
     return [value for name, _, value in lines if name == key]

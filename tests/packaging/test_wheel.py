@@ -54,6 +54,7 @@ def test_it_holds_nothing_else(wheel: zipfile.Path) -> None:
 
 COMMANDS = (
     "podman-checkpoint-agent",
+    "podman-checkpoint-hold",
     "kubectl-podman_checkpoint",
     "kubectl_complete-podman_checkpoint",
 )

@@ -17,6 +17,8 @@ from ..reconcilers.restart_policy import RestartPolicies
 logger = logging.getLogger(__name__)
 
 _EVERY_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 1.0
+"""How often it is looked whether the host shuts down: for one file, which is not there."""
 
 
 async def repeatedly(turn: Callable[[], Awaitable[None]], *, seconds: float) -> NoReturn:
@@ -70,3 +72,16 @@ async def keep_drained(drain: Drain, woken: asyncio.Event) -> NoReturn:
         woken: set when something has changed.
     """
     await _when_due(partial(asyncio.to_thread, drain.turn), woken, after_defect=POLL_SECONDS)
+
+
+async def notice(look: Callable[[], object], wake: Callable[[], None]) -> None:
+    """For ever, look at something, and wake others when it is not what it was."""
+    before = look()
+
+    async def turn() -> None:
+        nonlocal before
+        if (after := look()) != before:
+            before = after
+            wake()
+
+    await repeatedly(turn, seconds=_LOOK_SECONDS)

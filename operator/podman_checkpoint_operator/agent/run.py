@@ -28,13 +28,14 @@ from ..decisions.facts import Host
 from ..handlers import Handled, register
 from ..host.cpu import cpu_features
 from ..host.description import HostDescription
-from ..host.file_lock import acquire
+from ..host.file_lock import AGENT_LOCK, acquire
 from ..host.files import below
 from ..host.ghost_limits import GhostLimits
 from ..host.journal import DirectoryJournal
 from ..host.machine import LocalMachine
 from ..host.namespaces import enter_cgroup_namespace
 from ..host.restart_notes import RestartNotes
+from ..host.shutdown_files import ShutdownFiles
 from ..podman.inspection import host_from_info
 from ..podman.service import PodmanService
 from ..reconcilers import checkpoint, restore
@@ -52,7 +53,7 @@ from .archives import CheckpointArchives
 from .drain_board import ApiBoard
 from .host_observer import HostObserver
 from .host_registry import ApiHostRegistry
-from .housekeeping import keep_drained, keep_registered, put_back_policies
+from .housekeeping import keep_drained, keep_registered, notice, put_back_policies
 from .kopf_settings import common_settings, load_credentials, login_as_client
 from .metrics import Metrics
 from .scrapes import Scrapes
@@ -106,7 +107,7 @@ def _alone(state_dir: Path) -> Iterator[None]:
     A predecessor that is just ending is waited for. The kernel drops the lock with its holder.
     """
     state_dir.mkdir(0o700, parents=True, exist_ok=True)
-    path = state_dir / "agent.lock"
+    path = state_dir / AGENT_LOCK
     try:
         lock = acquire(
             path, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX, time.monotonic() + _LOCK_SECONDS
@@ -155,11 +156,13 @@ async def _run(settings: Settings) -> None:
         ApiHostRegistry(settings.node_name),
         HostObserver(settings.host_root, podman, machine, limits, store),
     )
+    shutdowns = ShutdownFiles(settings.state_dir, machine.boot_id)
     drain = Drain(
         registration,
         Told(registration, api_server, metrics),
         ApiBoard(settings.node_name),
         podman,
+        shutdowns,
         boot_id=machine.boot_id,
     )
     drain_woken = asyncio.Event()
@@ -202,6 +205,7 @@ async def _run(settings: Settings) -> None:
         put_back_policies(operations, policies),
         keep_registered(registration),
         keep_drained(drain, drain_woken),
+        notice(shutdowns.requested, drain_woken.set),
     )
     async with Scrapes(metrics, operations.load, podman, store).served(settings.metrics):
         logger.info("agent started")

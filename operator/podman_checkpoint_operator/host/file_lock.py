@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
+AGENT_LOCK: Final = "agent.lock"
+"""In the state directory; the agent holds it as long as it runs."""
 _POLL_SECONDS: Final = 0.05
 
 
@@ -41,3 +43,18 @@ def acquire(path: Path, flags: int, kind: int, deadline: float) -> int:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock of a file for itself; not if there is no such file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
 from ..api.common import ConditionStatus
@@ -34,15 +36,18 @@ from ..decisions.drain.host import (
     with_condition,
 )
 from ..decisions.drain.objects import Made, checkpoint_manifest, made, restore_manifest
+from ..decisions.drain.shutdown import answer_of
 from ..decisions.drain.view import UNRESOLVED, Key, UnknownPolicy, View, opted_in, require_known
 from ..decisions.facts import Container, State
 from ..decisions.failures import OperationFailed
+from ..decisions.shutdown import Answer
 from .drain_history import Bin, tidy
 from .drain_told import Told
 from .explained import explained
 from .podman_port import NotFound, Podman, PodmanTimedOut, PodmanUnreachable
 from .registration import Registration
 from .resource import StatusUnwritable
+from .shutdown_port import Shutdowns
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +92,7 @@ class Drain:
         told_of: Told,
         board: Board,
         podman: Podman,
+        shutdowns: Shutdowns,
         *,
         boot_id: Callable[[], str],
     ) -> None:
@@ -94,6 +100,7 @@ class Drain:
         self._told = told_of
         self._board = board
         self._podman = podman
+        self._shutdowns = shutdowns
         self._boot_id = boot_id
         self._host: Mapping[str, Any] | None = None
         self._touched = False
@@ -111,25 +118,28 @@ class Drain:
 
     def turn(self) -> float | None:
         """Do what is to be done now; return when to look again, None for not by itself."""
-        host = self._host
-        if host is None:
+        host, request = self._host, self._shutdowns.requested()
+        if host is None and not request:
             return None  # its resources may be heard of before itself
         touched, self._touched = self._touched, False
-        if is_idle(host) and not (touched and told(host)):
+        if not request and host and is_idle(host) and not (touched and told(host)):
             return None
         try:
-            return explained(self._step, touched)
+            return explained(partial(self._step, request), touched)
         except (PodmanTimedOut, StatusUnwritable) as error:
-            logger.warning("drain not looked at", extra={"error": str(error)})
+            trouble = str(error)
+            logger.warning("drain not looked at", extra={"error": trouble})
         except PodmanUnreachable as error:
-            self._cannot_look(f"Podman does not answer: {error}")
+            trouble = self._cannot_look(f"Podman does not answer: {error}")
         except OperationFailed as failure:
             known = isinstance(failure, UnknownPolicy)
-            self._cannot_look(failure.message, although_drained=known)
+            trouble = self._cannot_look(failure.message, although_drained=known)
+        if request:
+            self._shutdowns.answer(request, Answer(trouble=trouble))
         self._touched = self._touched or touched
         return POLL_SECONDS
 
-    def _step(self, touched: bool) -> float | None:
+    def _step(self, request: str | None, touched: bool) -> float | None:
         host = self._registration.current()
         spec = HostSpec.model_validate(host.get("spec") or {})
         wanted = self._is_wanted(spec)
@@ -140,6 +150,7 @@ class Drain:
         if wanted:
             require_known(spec.drain.policy)
         view = self._look(host, spec, wanted=wanted, drain=drain)
+        view = replace(view, shutting_down=bool(request))
         after = next_status(view)
         try:
             self._tell(host, view, after)
@@ -152,11 +163,15 @@ class Drain:
         if not wanted and self._is_wanted(spec):
             return 0.0
         self._make(host, spec, view, after)
+        if request:
+            self._shutdowns.answer(request, answer_of(after))
         tidy(self._board, view, after, limit=spec.drain.history_limit)
         return idle if is_over(after) and not wanted else POLL_SECONDS
 
     def _is_wanted(self, spec: HostSpec) -> bool:
-        return spec.unschedulable or (spec.drain.follow_node and self._board.is_cordoned())
+        if self._shutdowns.requested() or spec.unschedulable:
+            return True
+        return spec.drain.follow_node and self._board.is_cordoned()
 
     def _look(
         self, host: Mapping[str, Any], spec: HostSpec, *, wanted: bool, drain: DrainStatus | None
@@ -245,7 +260,7 @@ class Drain:
         except Refusal as refusal:
             self._refusals[key] = str(refusal)
 
-    def _cannot_look(self, message: str, *, although_drained: bool = False) -> None:
+    def _cannot_look(self, message: str, *, although_drained: bool = False) -> str:
         """Say that a drain cannot go on; what is safe already stays so."""
         logger.warning("drain cannot go on", extra={"error": message})
         condition = Condition(ConditionStatus.FALSE, Reason.CANNOT_DRAIN, message)
@@ -261,6 +276,7 @@ class Drain:
             self._told.tell(change)
         except StatusUnwritable as error:
             logger.warning("drain not reported", extra={"error": str(error)})
+        return message
 
 
 def _by_key(resources: list[Mapping[str, Any]]) -> dict[Key, Made]:

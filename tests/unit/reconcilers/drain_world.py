@@ -13,6 +13,7 @@ from podman_checkpoint_operator.api.names import NAMESPACE_LABEL, ON_DRAIN_LABEL
 from podman_checkpoint_operator.decisions.container_list import ListedContainer
 from podman_checkpoint_operator.decisions.drain.history import Superfluous
 from podman_checkpoint_operator.decisions.facts import Container, State
+from podman_checkpoint_operator.decisions.shutdown import Answer
 from podman_checkpoint_operator.reconcilers.drain import Drain, Refusal
 from podman_checkpoint_operator.reconcilers.drain_told import Told
 from podman_checkpoint_operator.reconcilers.podman_port import NotFound
@@ -108,6 +109,8 @@ class World(Registration):
         self.budget: int | None = None
         self.refusal = ""
         self.cordoned = False
+        self.shutdown: str | None = None
+        self.answers: list[Answer] = []
         self.error: Exception | None = None
         self.on_make: Callable[[dict[str, Any]], None] = lambda _: None
         self.on_tell: Callable[[], None] = lambda: None
@@ -120,7 +123,7 @@ class World(Registration):
         """Start an agent, in the place of one that was killed."""
         podman: Any = Podman(self)
         told = Told(self, self, self)
-        self.drain = Drain(self, told, self, podman, boot_id=lambda: self.boot_id)
+        self.drain = Drain(self, told, self, podman, self, boot_id=lambda: self.boot_id)
 
     def tick(self) -> datetime:
         self.now += timedelta(seconds=10)
@@ -191,6 +194,13 @@ class World(Registration):
     def drain_ended(self, *, well: bool) -> None:
         self.ended.append(well)
 
+    def requested(self) -> str | None:
+        return self.shutdown
+
+    def answer(self, request: str, answer: Answer) -> None:
+        assert request == self.shutdown
+        self.answers.append(answer)
+
     def _kept(self, kind: str) -> dict[str, dict[str, Any]]:
         return self.checkpoints_ if kind == "ContainerCheckpoint" else self.restores_
 
@@ -219,6 +229,7 @@ class World(Registration):
 
     def reboot(self) -> None:
         self.tick()
+        self.shutdown = None
         self.boot_id = f"boot-{self.now:%H%M%S}"
         for box in self.boxes.values():
             if box.alive:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from podman_checkpoint_operator.decisions.facts import State
+from podman_checkpoint_operator.decisions.shutdown import Answer
 from podman_checkpoint_operator.reconcilers.podman_port import PodmanTimedOut, PodmanUnreachable
 from podman_checkpoint_operator.reconcilers.resource import StatusUnwritable
 from tests.e2e.soak import times
@@ -691,6 +692,82 @@ def test_an_api_server_that_lets_nothing_be_deleted_does_not_hold_up_a_drain(
     assert len(world.checkpoints_) == 2
 
 
+def test_a_shutdown_that_waits_is_a_drain(world: World) -> None:
+    world.run("a")
+    world.run("ignored", labels={})
+    world.shutdown = "request"
+    assert world.turn()
+    assert world.answers[-1] == Answer(waiting=("name-a",))
+    assert world.condition["message"].startswith("The host shuts down. ")
+
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+    assert world.answers[-1] == Answer(safe=("name-a",))
+    assert world.boxes["a"].saved
+
+    world.reboot()
+    world.until_quiet()
+    assert world.told == {"a": "Restored"}
+    assert world.drained() == ("False", "NotDraining")
+
+
+def test_a_cancelled_shutdown_restores(world: World) -> None:
+    world.run("a")
+    world.shutdown = "request"
+    world.until_quiet()
+    world.shutdown = None
+    world.until_quiet()
+    assert world.boxes["a"].alive
+    assert world.drained() == ("False", "NotDraining")
+
+
+def test_a_shutdown_of_a_drained_host_waits_for_nothing(world: World) -> None:
+    drained(world, "a")
+    world.shutdown = "request"
+    world.turn()
+    assert world.answers == [Answer(safe=("name-a",))]
+    world.reboot()
+    world.until_quiet()
+    assert world.drained() == ("True", "Drained")
+    assert world.told == {"a": "Safe"}
+
+
+def test_a_shutdown_with_nothing_to_save_waits_for_nothing(world: World) -> None:
+    world.run("ignored", labels={})
+    world.shutdown = "request"
+    world.turn()
+    assert world.answers == [Answer()]
+
+
+def test_who_cannot_be_saved_does_not_end_in_a_shutdown_what_it_needs(world: World) -> None:
+    world.run("base")
+    world.run("needs", dependencies=("base",))
+    world.shutdown = "request"
+    world.turn()
+    world.end(of(world, "needs"), well=False)
+    world.turn()
+    world.end(of(world, "base"))
+    world.turn()
+    (answer,) = world.answers[-1:]
+    assert (answer.safe, answer.waiting, list(answer.lost)) == (("name-base",), (), ["name-needs"])
+    assert "because of GhostFileTooLarge" in answer.lost["name-needs"]
+
+    world.reboot()
+    world.until_quiet()
+    assert world.told == {"base": "Restored", "needs": "Gone"}
+
+
+def test_a_shutdown_hears_of_an_api_server_that_is_away(world: World) -> None:
+    world.run("a")
+    world.shutdown = "request"
+    world.error = StatusUnwritable("no route to host")
+    world.turn()
+    assert world.answers == [Answer(trouble="no route to host")]
+    world.error = None
+    world.until_quiet()
+    assert world.answers[-1] == Answer(safe=("name-a",))
+
+
 IDS = st.sampled_from("abcde")
 
 
@@ -718,7 +795,8 @@ class Histories(RuleBasedStateMachine):
             if container_id in [each["spec"]["containerRef"]["id"] for each in under_way]:
                 self.wrong.append(f"a second checkpoint of {container_id}")
             for box in boxes.values():
-                if box.alive and container_id in box.dependencies:
+                lost = self.world.shutdown and self.world.told.get(box.id) == "Failed"
+                if box.alive and container_id in box.dependencies and not lost:
                     self.wrong.append(f"{container_id} before {box.id}, which needs it")
             return
         box_of_it = boxes.get(self.world.container_of(manifest))
@@ -754,6 +832,27 @@ class Histories(RuleBasedStateMachine):
     def ask(self, unschedulable: bool) -> None:
         if self.world.host["spec"].get("unschedulable", False) != unschedulable:
             self.world.ask(unschedulable=unschedulable, historyLimit=self.limit)
+
+    @rule()
+    def shut_down(self) -> None:
+        self.world.shutdown = "request"
+
+    @rule()
+    def cancel_shutdown(self) -> None:
+        self.world.shutdown = None
+
+    @precondition(lambda self: self.world.shutdown)
+    @rule()
+    def shutdown_goes_on(self) -> None:
+        """Nobody has touched the host since: what is called safe is so."""
+        self.world.until_quiet()
+        answer = self.world.answers[-1]
+        assert answer.over
+        saved = {f"name-{box.id}" for box in self.world.boxes.values() if box.saved}
+        alive = {f"name-{box.id}" for box in self.world.boxes.values() if box.alive}
+        assert set(answer.safe) <= saved
+        assert alive <= set(answer.lost)
+        self.world.reboot()
 
     @precondition(lambda self: self.world.under_way("ContainerCheckpoint"))
     @rule(well=st.booleans())
@@ -812,6 +911,7 @@ class Histories(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
+        self.cancel_shutdown()
         self.ask(False)
         self.world.until_quiet()
         for _ in range(3):

@@ -28,7 +28,12 @@ def condition_of(view: View, drain: DrainStatus | None) -> Condition:
     """Return what is to be said of the host."""
     if drain is None:
         return Condition(ConditionStatus.FALSE, Reason.NOT_DRAINING, "Nothing was drained")
-    return _of_drain(view, drain) if view.wanted else _of_undrain(drain)
+    if not view.wanted:
+        return _of_undrain(drain)
+    condition = _of_drain(view, drain)
+    if not view.shutting_down:
+        return condition
+    return condition._replace(message=f"The host shuts down. {condition.message}")
 
 
 def _of_drain(view: View, drain: DrainStatus) -> Condition:

@@ -48,6 +48,8 @@ def _in_order(
         if each.state in (DrainState.CHECKPOINTING, DrainState.RESTORING)
         and each.id in view.containers
     } - {""}
+    # Who cannot be saved ends with the host: that need not end what it depends on.
+    lost = {each.id for each in records if view.shutting_down and each.state is DrainState.FAILED}
     for record in records:
         if record.state is not DrainState.PENDING:
             yield record
@@ -56,7 +58,7 @@ def _in_order(
         dependents = [
             other.name
             for other in view.inspected.values()
-            if other.id in alive and record.id in other.dependencies
+            if other.id in alive.keys() - lost and record.id in other.dependencies
         ]
         if dependents:
             yield _waiting(record, f"Waits for {listed(dependents)}, which depends on it")

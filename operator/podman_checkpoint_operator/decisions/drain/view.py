@@ -44,6 +44,7 @@ class View:
         checkpoints: that drains of the host have made.
         restores: that drains of the host have made.
         refusals: why resources could not be made.
+        shutting_down: nobody can remove a cause of failure any more.
         now: the host's time, in whole seconds.
     """
 
@@ -58,6 +59,7 @@ class View:
     restores: Mapping[Key, Made]
     now: datetime
     refusals: Mapping[Key, str] = field(default_factory=dict)
+    shutting_down: bool = False
 
     def checkpoint_of(self, record: DrainedContainer) -> Made | None:
         """Return the checkpoint that a record names, if it is there."""

@@ -1,0 +1,87 @@
+"""How a shutdown asks the agent to save the containers: two files in the agent's state directory.
+
+The hold writes the request and the agent the answer, so each of them may be killed and come back,
+and neither needs the other to start. A request is of one boot: afterwards it asks for nothing, and
+what was saved for it is restored.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..decisions.shutdown import Answer
+from .files import replace_file, sync_directory
+
+logger = logging.getLogger(__name__)
+
+
+class ShutdownFiles:
+    """The request and the answer of one host.
+
+    Args:
+        state_dir: of the agent.
+        boot_id: returns what changes with every boot.
+    """
+
+    def __init__(self, state_dir: Path, boot_id: Callable[[], str]) -> None:
+        self._folder = state_dir / "shutdown"
+        self._request = self._folder / "request.json"
+        self._answer = self._folder / "answer.json"
+        self._boot_id = boot_id
+
+    def ask(self) -> str:
+        """Ask for the containers to be saved; return what the answer will go by."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        request = f"{self._boot_id()} {time.time_ns()}"
+        _write(self._request, {"request": request, "bootID": self._boot_id()})
+        return request
+
+    def withdraw(self) -> bool:
+        """Ask for nothing any more; return whether something was asked for in this boot."""
+        asked = self.requested() is not None
+        if self._request.exists():
+            self._request.unlink()
+            sync_directory(self._folder)
+        return asked
+
+    def requested(self) -> str | None:
+        """Return what a shutdown of this boot asks for, if one does."""
+        asked = _read(self._request)
+        if not asked or asked.get("bootID") != self._boot_id():
+            return None
+        return str(asked.get("request"))
+
+    def answer(self, request: str, answer: Answer) -> None:
+        """Tell how far a request is."""
+        said = {"request": request, **asdict(answer)}
+        if _read(self._answer) != json.loads(json.dumps(said)):
+            _write(self._answer, said)
+
+    def answered(self, request: str) -> Answer | None:
+        """Return what was last told about a request."""
+        said = _read(self._answer)
+        if not said or said.pop("request", None) != request:
+            return None
+        lists = {name: tuple(said.get(name) or ()) for name in ("safe", "waiting")}
+        return Answer(**lists, lost=said.get("lost") or {}, trouble=said.get("trouble") or "")
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    replace_file(path, json.dumps(content).encode(), mode=0o600)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        logger.warning("unreadable file", extra={"path": str(path), "error": str(error)})
+        return None
+    return content if isinstance(content, dict) else None
