@@ -16,6 +16,8 @@ from tests.e2e.faults import (
     wait_for_death,
 )
 from tests.e2e.support import Container, condition
+from tests.lab.kubectl import kubectl
+from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
     from typing import Any
@@ -120,6 +122,40 @@ def test_the_replaced_container_is_kept_until_the_restored_one_is_verified(
     assert status["verification"] == {"exitCode": 0, "output": "sh"}
     assert restored.id == container.id
     assert not aside.exists()
+    require_nothing_left(host_b)
+
+
+@pytest.mark.parametrize(
+    ("point", "verified"),
+    [("after:journal:Restored", False), ("before:podman:remove", True)],
+    ids=["not verified", "verified"],
+)
+def test_a_restore_that_is_deleted_gives_up_what_it_replaced_only_when_verified(
+    bench: Bench, host_a: Host, host_b: Host, point: str, verified: bool
+) -> None:
+    container = bench.count(host_a)
+    saved = bench.checkpoint(container, leaveRunning=True, archive={})
+    saved.wait_ready()
+    replaced = bench.count(host_b, "--stop-timeout=0").id
+    kill_at(point, host_b)
+    back = bench.restore(host_b, saved, existingContainer="Replace", verify=verify("true"))
+    wait_for_death(host_b)
+    back.delete()
+
+    host_b.agent_start()
+    restored, aside = container.on(host_b), Container(host_b, replaced)
+    if verified:
+        wait_until(lambda: not aside.exists(), "the replaced container to be removed")
+    else:
+        told = f"--field-selector=involvedObject.name={back.name},reason=Interrupted"
+        namespace = f"--namespace={back.namespace}"
+        wait_until(lambda: kubectl("get", "events", namespace, told).stdout, "an event of it")
+        name = aside.inspect("{{.Name}}")
+        said = kubectl("get", "events", namespace, told, "--output=wide").stdout
+        assert f"podman rename {name} {restored.name}" in said
+        assert aside.state == "exited"
+        host_b.exec("podman", "rm", name)
+    restored.require_counting_on(since=1)
     require_nothing_left(host_b)
 
 

@@ -6,9 +6,7 @@ stream whose digest turns out wrong is broken off before its end.
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
-from typing import Final
 
 from ..api.reasons import Cause, ConditionType, Reason
 from ..api.restore import ExistingContainer, RestoreSpec
@@ -31,7 +29,6 @@ from .journal import Step
 from .machine_port import Machine
 from .operation import Operation
 from .podman_port import (
-    SETTLE_SECONDS,
     Podman,
     PodmanError,
     PodmanTimedOut,
@@ -40,12 +37,9 @@ from .podman_port import (
 )
 from .resource import StatusUnwritable
 from .restart_policy import RestartPolicies
-from .running import identity, require_running
+from .running import brought_up, identity, require_running
 from .target import Replacement, network_checks, network_options, observe_target, saved
 from .verification import Verification
-
-_SETTLE_POLL_SECONDS: Final = 1.0
-_SETTLE_LOOKS: Final = 3
 
 
 class ArchiveRestore:
@@ -88,12 +82,26 @@ class ArchiveRestore:
 
     def abandon(self) -> None:
         """Bring what an earlier agent has begun to an end: nobody asks for it any more."""
-        step = self._operation.entry.step
-        if step is Step.RESTORED or (step is Step.RESTORING and self._settled() is not None):
-            self._bind_mounts.end()
-            self._replacement.complete()
-        else:
+        if not self._is_up():
             self._undo()
+            return
+        self._bind_mounts.end()
+        if self._verification.is_due():
+            self._replacement.keep()
+        else:
+            self._replacement.complete()
+
+    def _is_up(self) -> bool:
+        step = self._operation.entry.step
+        if step is not Step.RESTORING:
+            return step is Step.RESTORED
+        if (restored := self._settled()) is None:
+            return False
+        try:
+            self._see_running(restored)
+        except OperationFailed:
+            return False
+        return True
 
     def _bring_up(self, state: ArchivedState) -> bool:
         """Have the container run; return whether the operation ended with that already."""
@@ -235,20 +243,7 @@ class ArchiveRestore:
         return container_id
 
     def _settled(self) -> Container | None:
-        """Return the container that a restore we lost sight of has brought up, if it has.
-
-        Podman goes on when its client is gone. It answers an inspect only between its steps, so
-        that a container that stays unstarted over some looks is not being restored any more.
-        """
-        deadline = time.monotonic() + SETTLE_SECONDS
-        unstarted = 0
-        while unstarted < _SETTLE_LOOKS and time.monotonic() < deadline:
-            container = self._made()
-            if container is not None and container.state is State.RUNNING:
-                return container
-            unstarted += 1
-            time.sleep(_SETTLE_POLL_SECONDS)
-        return None
+        return brought_up(self._made)
 
     def _made(self) -> Container | None:
         return self._podman.find(self._operation.entry.data["made"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from ..api.reasons import Cause
@@ -12,6 +13,8 @@ from .podman_port import SETTLE_SECONDS, Podman, PodmanError, PodmanTimedOut
 
 _LOOKS: Final = 4
 _BETWEEN_SECONDS: Final = 0.1
+_SETTLE_POLL_SECONDS: Final = 1.0
+_SETTLE_LOOKS: Final = 3
 
 
 def require_running(podman: Podman, container: Container) -> None:
@@ -31,6 +34,26 @@ def require_running(podman: Podman, container: Container) -> None:
                 " other one had",
             )
         time.sleep(_BETWEEN_SECONDS)
+
+
+def brought_up(find: Callable[[], Container | None]) -> Container | None:
+    """Return the container that a restore we lost sight of has brought up, if it has.
+
+    Podman goes on when its client is gone. It answers an inspect only between its steps, so
+    that a container that stays unstarted over some looks is not being restored any more.
+
+    Args:
+        find: looks for the container.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    unstarted = 0
+    while unstarted < _SETTLE_LOOKS and time.monotonic() < deadline:
+        container = find()
+        if container is not None and container.state is State.RUNNING:
+            return container
+        unstarted += 1
+        time.sleep(_SETTLE_POLL_SECONDS)
+    return None
 
 
 def settled(

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from ..api.reasons import Cause
 from ..api.restore import RestoreSpec, published
 from ..decisions import network_preflight as network
 from ..decisions.archive_preflight import Origin, Saved
 from ..decisions.facts import Container, Endpoint, Network, State, Target
+from ..decisions.failures import sentences
 from ..decisions.preflight import Check
 from .archive_port import Manifest
 from .journal import Step
@@ -105,6 +107,15 @@ def network_checks(
     )
 
 
+def way_back(name: str, kept_aside: str) -> str:
+    """Return how users go back to the container that a restored one has replaced."""
+    return (
+        f"The container that it replaced is kept, stopped, as {kept_aside}: to go back to it,"
+        f" podman rm -f {name}, podman rename {kept_aside} {name} and podman start {name}; or"
+        f" podman rm {kept_aside}"
+    )
+
+
 class Replacement:
     """The container that ``existingContainer: Replace`` gives up for the restored one.
 
@@ -185,6 +196,14 @@ class Replacement:
         if data["wasRunning"] and container.state is not State.RUNNING:
             with suppress(PodmanError):
                 self._podman.start(container.id)
+
+    def keep(self) -> None:
+        """Tell users of the container that was put aside: nobody has verified the restored one."""
+        if kept := self.kept_as:
+            name = self._operation.entry.data["name"]
+            seen = f"Container {name} was restored, and not verified when its resource was deleted"
+            message = sentences(seen, way_back(name, kept))
+            self._operation.event("Warning", Cause.INTERRUPTED, message)
 
     def complete(self) -> None:
         """After success: remove the container that was put aside."""

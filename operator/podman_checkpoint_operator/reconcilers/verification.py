@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..api.common import ConditionStatus
+from ..api.conditions import find_condition
 from ..api.reasons import Cause, ConditionType, Reason
 from ..api.restore import RestoreSpec
 from ..decisions.facts import Container
@@ -16,6 +18,7 @@ from .command import Commands, ended
 from .machine_port import Machine
 from .operation import Operation
 from .podman_port import Podman, PodmanError, PodmanUnreachable
+from .target import way_back
 
 _NOT_RUN: Final = (125, 126, 127)
 
@@ -64,6 +67,13 @@ class Verification:
         operation.reached(
             ConditionType.VERIFIED, Reason.VERIFIED, f"Container {container.name} was verified"
         )
+        operation.note()
+
+    def is_due(self) -> bool:
+        """Whether the container is still to be verified."""
+        known = find_condition(self._operation.status["conditions"], ConditionType.VERIFIED)
+        verified = known is not None and known["status"] == ConditionStatus.TRUE
+        return self._spec.verify is not None and not verified
 
     def _failure(self, container: Container, evidence: str, *, kept_aside: str) -> OperationFailed:
         remedy = (
@@ -71,9 +81,5 @@ class Verification:
             " verify it by a new ContainerRestore with spec.existingContainer: Adopt"
         )
         if kept_aside:
-            remedy += (
-                f". The container that it replaced is kept, stopped, as {kept_aside}: to go back to"
-                f" it, podman rm -f {container.name}, podman rename {kept_aside} {container.name}"
-                f" and podman start {container.name}; or podman rm {kept_aside}"
-            )
+            remedy += f". {way_back(container.name, kept_aside)}"
         return OperationFailed(Cause.VERIFICATION_FAILED, evidence, remedy)
