@@ -17,11 +17,11 @@ from .references import full_name
 from .screen import Column, cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.text import Text
 
-    from .cluster import Object
+    from .cluster import Cluster, Object
 
 COLUMNS: Final = (
     Column("CONTAINER"),
@@ -36,6 +36,8 @@ _STYLES: Final = {
     DrainState.RESTORE_FAILED: "red",
 }
 _AT_WORK: Final = (DrainState.PENDING, DrainState.CHECKPOINTING, DrainState.RESTORING)
+_LOOKED_AGAIN_SECONDS: Final = 15.0
+"""An agent looks at a drain that is under way every five seconds."""
 _ENDS: Final = {
     True: {Reason.DRAINED: DONE, Reason.CANNOT_DRAIN: FAILED},
     False: {Reason.NOT_DRAINING: DONE, Reason.RESTORE_FAILED: FAILED},
@@ -92,7 +94,7 @@ def _change(ctx: click.Context, drained: bool, flags: Mapping[str, Any]) -> int:
         print(f"{full_name(found)} {'is to be drained' if drained else 'undrained'}", flush=True)
     status: int = DONE
     if flags["wait"]:
-        states = cluster.follow(HOSTS, flags["host"], seconds=flags["timeout"])
+        states = _states(cluster, found, drained, flags["timeout"])
         found, status = _watched(states, found, drained)
     if flags["output"] == "name":
         print(full_name(found))
@@ -101,16 +103,43 @@ def _change(ctx: click.Context, drained: bool, flags: Mapping[str, Any]) -> int:
     return status
 
 
-def _watched(states: Iterable[Object | None], host: Object, drained: bool) -> tuple[Object, int]:
+def _states(
+    cluster: Cluster, host: Object, drained: bool, seconds: float
+) -> Iterator[tuple[Object | None, bool]]:
+    """Yield the states of a host, and whether each may be taken at its word.
+
+    A failure that was told already when the host was asked may be one that somebody has just dealt
+    with: the agent is given the time to look again.
+    """
+    name = host["metadata"]["name"]
+    if ended(host, drained=drained) == FAILED:
+        patience = min(seconds or _LOOKED_AGAIN_SECONDS, _LOOKED_AGAIN_SECONDS)
+        for found in cluster.follow(HOSTS, name, seconds=patience):
+            is_news = found is not None and _told(found) != _told(host)
+            yield found, is_news
+            if is_news:
+                break
+    for found in cluster.follow(HOSTS, name, seconds=seconds):
+        yield found, True
+
+
+def _told(found: Mapping[str, Any]) -> object:
+    return facts.condition(found, ConditionType.DRAINED), facts.status(found).get("drain")
+
+
+def _watched(
+    states: Iterable[tuple[Object | None, bool]], host: Object, drained: bool
+) -> tuple[Object, int]:
     from .drain_view import view  # noqa: PLC0415 - takes a while to load
 
     try:
         with view(
             screen.err(), f"{'Drain' if drained else 'Undrain'} {host['metadata']['name']}"
         ) as shown:
-            for found in states:
+            for found, is_meant in states:
                 shown.see(found)
-                if found is not None and (status := ended(found, drained=drained)) is not None:
+                status = ended(found, drained=drained) if found and is_meant else None
+                if found and status is not None:
                     return found, status
     except KeyboardInterrupt:
         raise _going_on(host, "interrupted", INTERRUPTED) from None

@@ -52,20 +52,31 @@ def test_when_it_is_over(found: dict[str, Any], drained: bool, status: int | Non
     assert ended(found, drained=drained) == status
 
 
+OVER = "the time is over"
+
+
 class World:
     """Stands for a cluster that tells these states of a host."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *states: Any) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, *states: Any, known: Mapping[str, Any] | None = None
+    ) -> None:
         self.asked: list[Mapping[str, Any]] = []
+        self.known = known
+        self.patience: list[float] = []
+        self.states = iter(states)
         monkeypatch.setattr(Cluster, "patch", lambda *given: self._patch(*given[1:]))
-        monkeypatch.setattr(Cluster, "follow", lambda *_, **__: self._follow(states))
+        monkeypatch.setattr(Cluster, "follow", lambda *_, seconds: self._follow(seconds))
 
-    def _patch(self, _: Resource, name: str, change: Mapping[str, Any]) -> dict[str, Any]:
+    def _patch(self, _: Resource, name: str, change: Mapping[str, Any]) -> Mapping[str, Any]:
         self.asked.append(change)
-        return resources.host(name)
+        return self.known or resources.host(name)
 
-    def _follow(self, states: tuple[Any, ...]) -> Iterator[Any]:
-        for each in states:
+    def _follow(self, seconds: float) -> Iterator[Any]:
+        self.patience.append(seconds)
+        for each in self.states:
+            if each == OVER:
+                return
             if isinstance(each, BaseException):
                 raise each
             yield each
@@ -110,6 +121,26 @@ def test_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         "sql2: Failed: about sql2",
         "CannotDrain: said of it",
     ]
+
+
+STUCK = host("False", "CannotDrain", "Safe", "Failed")
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        ((STUCK, host("False", "Draining", "Safe", "Gone"), host("True", "Drained", "Safe")), 0),
+        ((STUCK, None, OVER, STUCK), 2),
+        ((STUCK, host("False", "CannotDrain", "Safe", "Gone", "Failed")), 2),
+    ],
+    ids=["dealt with", "not dealt with", "another one"],
+)
+def test_a_failure_of_before_is_not_believed_until_the_agent_has_looked_again(
+    monkeypatch: pytest.MonkeyPatch, states: tuple[Any, ...], status: int
+) -> None:
+    world = World(monkeypatch, *states, known=STUCK)
+    assert main(["drain", "host-a", "--wait", "--timeout", "5m"]) == status
+    assert (world.patience[0], set(world.patience[1:]) <= {300}) == (15, True)
 
 
 def test_a_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
