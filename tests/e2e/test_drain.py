@@ -75,6 +75,12 @@ def states() -> dict[str, str]:
     return {each["name"]: each["state"] for each in drain.get("containers", ())}
 
 
+def reasons() -> dict[str, str]:
+    """Return why each container of the drain is in its state."""
+    drain = podman_host("host-a")["status"]["drain"]
+    return {each["name"]: each.get("reason", "") for each in drain["containers"]}
+
+
 def label(bench: Bench) -> tuple[str, str]:
     """Return the options of a container that is to be saved, in the test's own namespace."""
     return ON_DRAIN, f"--label=podman-checkpoint.dev/namespace={bench.prefix}"
@@ -345,10 +351,9 @@ def test_agents_killed_at_random(bench: Bench, host_a: Host) -> None:
 
 def test_by_the_plugin(bench: Bench, host_a: Host) -> None:
     container = count(bench, host_a, suffix="c")
-    # Podman would remove it when it stops.
-    stubborn = bench.run(
-        host_a, "sleep", "9999", options=(*label(bench), "--rm"), suffix="stubborn"
-    )
+    less = (*label(bench), "--label=podman-checkpoint.dev/drain-tcp-established=false")
+    stubborn = bench.run(host_a, "sh", "-c", CONNECTED, options=less, suffix="stubborn")
+    wait_until(lambda: stubborn.connections() == 2, "the connection")
     plugin = ("podman-checkpoint", "--timeout=2m", "--wait")
     before = lengths([container])
     done = kubectl(plugin[0], "drain", "host-a", *plugin[1:], check=False)
@@ -357,9 +362,10 @@ def test_by_the_plugin(bench: Bench, host_a: Host) -> None:
     assert f"{container.name}: Safe" in done.stderr
     assert f"{stubborn.name}: Failed: " in done.stderr
     assert "CannotDrain: " in done.stderr
+    assert reasons()[stubborn.name] == "TCPEstablished"
 
+    # The agent sees it only when it looks again; what it told before is not what is waited for.
     stubborn.remove()
-    wait_until(lambda: states()[stubborn.name] == "Gone", "the agent to see that it is gone")
     done = kubectl(plugin[0], "drain", "host-a", *plugin[1:])
     assert "Drained: 1 container" in done.stderr
     assert container.state == "exited"

@@ -34,6 +34,10 @@ CONTROLLER_ACCOUNT: Final = "podman-checkpoint-controller"
 
 ON_DRAIN_LABEL: Final = f"{GROUP}/on-drain"
 """Of a container: ``checkpoint`` has a drain of its host save it, any other value leaves it out."""
+DRAIN_TCP_LABEL: Final = f"{GROUP}/drain-tcp-established"
+"""Of a container: ``false`` has a drain save and restore it without ``tcpEstablished``."""
+DRAIN_LOCKS_LABEL: Final = f"{GROUP}/drain-file-locks"
+"""Of a container: ``false`` has a drain save and restore it without ``fileLocks``."""
 DRAINED_HOST_LABEL: Final = f"{GROUP}/drained-host"
 """Of a resource that a drain has made: the host."""
 

@@ -35,7 +35,7 @@ from ..decisions.drain.host import (
     told,
     with_condition,
 )
-from ..decisions.drain.objects import Made, checkpoint_manifest, made, restore_manifest
+from ..decisions.drain.objects import Made, checkpoint_manifest, made, options_of, restore_manifest
 from ..decisions.drain.shutdown import answer_of
 from ..decisions.drain.view import UNRESOLVED, Key, UnknownPolicy, View, opted_in, require_known
 from ..decisions.facts import Container, State
@@ -238,12 +238,21 @@ class Drain:
     ) -> None:
         seconds = spec.drain.timeout_seconds
         for record in after.containers:
+            container = view.containers.get(record.id)
+            options = options_of(container.labels if container else {})
             if view.wanted and self._lacks(view.checkpoints, record, record.checkpoint):
-                self._made(record, checkpoint_manifest(record, host, timeout_seconds=seconds))
+                manifest = checkpoint_manifest(
+                    record, host, timeout_seconds=seconds, options=options
+                )
+                self._made(record, manifest)
             elif not view.wanted and self._lacks(view.restores, record, record.restore):
                 exists = view.checkpoint_of(record) is not None
                 manifest = restore_manifest(
-                    record, host, timeout_seconds=seconds, checkpoint_exists=exists
+                    record,
+                    host,
+                    timeout_seconds=seconds,
+                    options=options,
+                    checkpoint_exists=exists,
                 )
                 self._made(record, manifest)
 

@@ -108,6 +108,30 @@ def test_what_a_checkpoint_asks_for(world: World) -> None:
     }
 
 
+def test_a_container_may_ask_for_less(world: World) -> None:
+    labels = {**in_namespace("shop"), "podman-checkpoint.dev/drain-tcp-established": "false"}
+    world.run("a", labels={**labels, "podman-checkpoint.dev/drain-file-locks": "true"})
+    drained(world)
+    world.ask(unschedulable=False)
+    world.turn()
+    for made in (*world.checkpoints_.values(), *world.restores_.values()):
+        assert made["spec"]["tcpEstablished"] is False
+        assert made["spec"]["fileLocks"] is True
+
+
+@pytest.mark.parametrize("option", ["tcp-established", "file-locks"])
+@pytest.mark.parametrize("value", ["no", ""])
+def test_what_a_container_cannot_ask_for(world: World, option: str, value: str) -> None:
+    label = f"podman-checkpoint.dev/drain-{option}"
+    world.run("a", labels={**in_namespace("shop"), label: value})
+    world.ask(unschedulable=True)
+    world.until_quiet()
+    assert world.drained() == ("False", "CannotDrain")
+    assert f'label {label} of container name-a is "{value}"' in world.condition["message"]
+    assert "true or false" in world.condition["message"]
+    assert not world.checkpoints_
+
+
 def test_the_condition_is_of_the_generation_that_it_is_about(world: World) -> None:
     """``kubectl wait`` leaves one aside that is of an older generation."""
     drained(world, "a")

@@ -19,6 +19,8 @@ from ...api.host import DrainedContainer
 from ...api.names import (
     API_VERSION,
     CHECKPOINTS,
+    DRAIN_LOCKS_LABEL,
+    DRAIN_TCP_LABEL,
     DRAINED_HOST_LABEL,
     HOSTS,
     NAMESPACE_LABEL,
@@ -32,6 +34,9 @@ from ..facts import Container
 
 _LABEL_LENGTH: Final = 63
 _DIGEST_LENGTH: Final = 10
+_OPTIONS: Final = {DRAIN_TCP_LABEL: "tcpEstablished", DRAIN_LOCKS_LABEL: "fileLocks"}
+"""What checkpoints and restores ask for, unless a container's label says otherwise."""
+_VALUES: Final = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -102,14 +107,27 @@ def namespace_of(container: ListedContainer) -> str:
     return container.labels.get(NAMESPACE_LABEL) or SYSTEM_NAMESPACE
 
 
+def options_of(labels: Mapping[str, str]) -> dict[str, bool]:
+    """Return what is asked for a container with these labels; all that can be, by default."""
+    return {name: _VALUES.get(labels.get(label, ""), True) for label, name in _OPTIONS.items()}
+
+
+def wrong_options(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the labels by which a container asks for something that cannot be."""
+    return {label: labels[label] for label in _OPTIONS if labels.get(label, "true") not in _VALUES}
+
+
 def checkpoint_manifest(
-    record: DrainedContainer, host: Mapping[str, Any], *, timeout_seconds: int
+    record: DrainedContainer,
+    host: Mapping[str, Any],
+    *,
+    timeout_seconds: int,
+    options: Mapping[str, bool],
 ) -> dict[str, Any]:
-    """Return the checkpoint of a container that stops it, with all that makes it succeed."""
+    """Return the checkpoint of a container that stops it."""
     spec = {
         "containerRef": {"id": record.id},
-        "tcpEstablished": True,
-        "fileLocks": True,
+        **options,
         "timeoutSeconds": timeout_seconds,
     }
     return _manifest(CHECKPOINTS, str(record.checkpoint), record, host, spec)
@@ -120,6 +138,7 @@ def restore_manifest(
     host: Mapping[str, Any],
     *,
     timeout_seconds: int,
+    options: Mapping[str, bool],
     checkpoint_exists: bool,
 ) -> dict[str, Any]:
     """Return the restore of what a drain has saved; somebody may have deleted the checkpoint."""
@@ -128,8 +147,7 @@ def restore_manifest(
         source = {"checkpointRef": {"name": record.checkpoint}}
     spec = {
         "source": source,
-        "tcpEstablished": True,
-        "fileLocks": True,
+        **options,
         "existingContainer": "Adopt",
         "timeoutSeconds": timeout_seconds,
     }

@@ -17,7 +17,7 @@ from ..container_list import ListedContainer
 from ..facts import State
 from ..failures import sentences
 from ..preflight import listed
-from .objects import checkpoint_name, namespace_of
+from .objects import checkpoint_name, namespace_of, wrong_options
 from .view import View, is_saved, opted_in, removed, stopped, told, try_again, under_way
 
 
@@ -134,6 +134,11 @@ def _trouble(view: View, container: ListedContainer) -> tuple[Cause, str] | None
         return Cause.INVALID_SPEC, sentences(
             f"The label {NAMESPACE_LABEL} of container {name} is not the name of a namespace",
             f"Create the container anew with another one, or stop it: podman stop {name}",
+        )
+    for label, value in wrong_options(container.labels).items():
+        return Cause.INVALID_SPEC, sentences(
+            f'The label {label} of container {name} is "{value}", and can be true or false',
+            f"Create the container anew with one of these, or stop it: podman stop {name}",
         )
     return None
 
