@@ -1,11 +1,13 @@
-"""The agents' HTTP endpoints, asked from within their hosts."""
+"""The agents' HTTP endpoints, asked from within their hosts, and the controller's."""
 
 from __future__ import annotations
 
+import urllib.request
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.lab import controller
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -41,9 +43,25 @@ def values(host: Host, *, kind: str = "") -> dict[str, float]:
         host: whose agent is asked.
         kind: of metrics, ``counter`` say; all by default.
     """
+    return _values(scrape(host), kind)
+
+
+def scrape_controller() -> str:
+    """Return the controller's metrics."""
+    with urllib.request.urlopen(controller.METRICS, timeout=10) as answer:
+        text: bytes = answer.read()
+    return text.decode()
+
+
+def values_of_controller() -> dict[str, float]:
+    """Return the controller's samples, as those of an agent."""
+    return _values(scrape_controller(), "")
+
+
+def _values(text: str, kind: str) -> dict[str, float]:
     return {
         " ".join([each.name.removeprefix(PREFIX), *each.labels.values()]): each.value
-        for family in text_string_to_metric_families(scrape(host))
+        for family in text_string_to_metric_families(text)
         if family.name.startswith(PREFIX) and family.type.startswith(kind)
         for each in family.samples
         if not each.name.endswith("_bucket")

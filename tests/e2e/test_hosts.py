@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from podman_checkpoint_operator.decisions.heartbeat import LEASE_SECONDS
 from tests.e2e import faults, support
+from tests.e2e.scraping import values_of_controller
 from tests.e2e.support import condition
 from tests.lab.credentials import NAMESPACE
 from tests.lab.kubectl import kubectl
@@ -140,16 +142,37 @@ def test_a_lost_host_is_told_of_and_comes_back(bench: Bench, host_b: Host) -> No
     # kstatus takes both for work in progress.
     assert waiting.condition("Reconciling")["status"] == "True"
     assert ready("host-a") == ("True", "HostReady")
+    wait_until(
+        lambda: (
+            measured("stranded_resources ContainerCheckpoint HeartbeatLost")
+            and measured("stranded_resources ContainerCheckpoint HostUnknown")
+        ),
+        "the controller to count them",
+    )
+    assert measured("hosts Lost") >= 1
+    assert measured("hosts Ready") >= 1
+    assert measured("heartbeat_age_seconds host-b") > LEASE_SECONDS
+    assert measured("heartbeat_age_seconds host-a") < LEASE_SECONDS
 
+    given_up = measured("deletions_given_up_total ContainerCheckpoint")
     # A silent host may come back; one whose PodmanHost is deleted is given up.
     assert owner.exists()
     kubectl("delete", "podmanhost", "host-b")
     wait_until(lambda: not owner.exists(), "the deletion to be given up")
     assert archive.exists()
+    wait_until(
+        lambda: measured("deletions_given_up_total ContainerCheckpoint") > given_up,
+        "the controller to count it",
+    )
 
     host_b.agent_start()
     waiting.wait_ready()
     wait_ready("host-b", "True", "HostReady")
+
+
+def measured(name: str) -> float:
+    """Return what the controller measures; 0 if it does not."""
+    return values_of_controller().get(f"controller_{name}", 0)
 
 
 def _reason(status: dict[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.faults import kill_at, wait_for_death
-from tests.e2e.scraping import counted, scrape, values
+from tests.e2e.scraping import counted, scrape, scrape_controller, values
 from tests.e2e.support import forget_ghost_limit
 from tests.lab.prometheus import promtool
 from tests.lab.waiting import wait_until
@@ -84,9 +84,10 @@ def test_what_happened_is_what_is_counted(bench: Bench, host_a: Host, host_b: Ho
     assert after[f"operations_in_progress {CHECKPOINT}"] == 0
     assert after["podman_reachable"] == after["store_usable default"] == 1
     assert 0 < after["store_available_bytes default"] < after["store_capacity_bytes default"]
-    text = scrape(host_a)
-    promtool("check", "metrics", stdin=text)
-    missing = metrics_used() - set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    texts = (scrape(host_a), scrape_controller())
+    for text in texts:
+        promtool("check", "metrics", stdin=text)
+    missing = metrics_used() - set(re.findall(r"^# TYPE (\w+)", "".join(texts), re.MULTILINE))
     assert not missing, "alerts or the dashboard ask for what there is not"
 
 

@@ -487,5 +487,5 @@ def test_the_component_is_admitted(asking: str, tmp_path: Path) -> None:
     env = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
     assert env["PODMAN_CHECKPOINT_AUTHORIZER"] == "https://0.0.0.0:8443"
     assert "PODMAN_CHECKPOINT_LIVENESS" in env
-    (way_in,) = of_kind["NetworkPolicy"]["ingress"]
-    assert way_in["ports"][0]["port"] == "authorizer"
+    ways_in = [rule["ports"][0]["port"] for rule in of_kind["NetworkPolicy"]["ingress"]]
+    assert ways_in == ["metrics", "authorizer"]

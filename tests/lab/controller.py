@@ -10,6 +10,7 @@ from . import agents, controlplane, credentials, paths
 from .processes import Daemon
 
 CONTROLLER: Final = Daemon("controller")
+METRICS: Final = f"http://{paths.GATEWAY}:8086/metrics"
 _VERSION: Final = paths.STATE / "controller.version"
 _KUBECONFIG: Final = paths.STATE / "controller.kubeconfig"
 
@@ -27,6 +28,7 @@ def up() -> None:
     CONTROLLER.start(
         sys.executable,
         *("-m", "podman_checkpoint_operator.cli.controller", "--liveness="),
+        f"--metrics={METRICS}",
         f"--authorizer={controlplane.AUTHORIZER}",
         f"--authorizer-certificate={pair.certificate}",
         f"--authorizer-key={pair.key}",

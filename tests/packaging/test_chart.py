@@ -194,17 +194,12 @@ def test_what_can_be_turned_on() -> None:
     (daemon_set,) = of_kind(objects, "DaemonSet").values()
     (container,) = daemon_set["spec"]["template"]["spec"]["containers"]
     mounts = {each["mountPath"]: each.get("readOnly", False) for each in container["volumeMounts"]}
-    (monitor,) = of_kind(objects, "PodMonitor").values()
-    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
 
     assert container["image"].startswith("registry.example/podman-checkpoint-operator@sha256:")
     # An archive directory elsewhere has to be writable, too.
     assert not mounts["/host/srv/checkpoints"]
     assert not mounts["/host/srv/data"]
     assert mounts["/host"]
-    assert endpoint["port"] in [port["name"] for port in container["ports"]]
-    labels = daemon_set["spec"]["template"]["metadata"]["labels"]
-    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
     config_maps = of_kind(objects, "ConfigMap")
     assert config_maps["podman-checkpoint-operator-extra"]["data"] == {"a": "b"}
 
@@ -228,7 +223,7 @@ def test_the_authorizer_gets_its_certificate_and_the_api_server_in() -> None:
     assert understood.authorizer == "https://0.0.0.0:8443"
     assert understood.authorizer_certificate == f"{mount['mountPath']}/tls.crt"
     assert understood.authorizer_key == f"{mount['mountPath']}/tls.key"
-    assert service["clusterIP"] == "10.96.0.99"
+    assert service["clusterIP"] == "10.0.0.99"
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert service["selector"].items() <= labels.items()
     allowed = {rule["ports"][0]["port"]: rule["from"] for rule in policy["ingress"]}
@@ -238,8 +233,20 @@ def test_the_authorizer_gets_its_certificate_and_the_api_server_in() -> None:
 
 def test_monitoring() -> None:
     objects = helm.template(f"--values={helm.CHART / 'ci' / 'all-values.yaml'}")
-    (monitor,) = of_kind(objects, "PodMonitor").values()
-    assert [each["interval"] for each in monitor["spec"]["podMetricsEndpoints"]] == ["15s"]
+    monitors, policies = of_kind(objects, "PodMonitor"), of_kind(objects, "NetworkPolicy")
+    for component, kind in (("agent", "DaemonSet"), ("controller", "Deployment")):
+        (pods,) = (each["spec"]["template"] for each in of_kind(objects, kind).values())
+        (container,) = pods["spec"]["containers"]
+        monitor = monitors.pop(f"podman-checkpoint-{component}")["spec"]
+        (endpoint,) = monitor["podMetricsEndpoints"]
+        assert endpoint["interval"] == "15s"
+        assert monitor["selector"]["matchLabels"].items() <= pods["metadata"]["labels"].items()
+        (port,) = (each for each in container["ports"] if each["name"] == endpoint["port"])
+        env = {each["name"]: each.get("value") for each in container["env"]}
+        assert env["PODMAN_CHECKPOINT_METRICS"].endswith(f":{port['containerPort']}/metrics")
+        let_in = policies[f"podman-checkpoint-operator-{component}"]["spec"]["ingress"]
+        assert endpoint["port"] in [rule["ports"][0]["port"] for rule in let_in]
+    assert not monitors
     (rule,) = of_kind(objects, "PrometheusRule").values()
     assert rule["metadata"]["labels"]["release"] == "prometheus"
     alerts = [each for group in rule["spec"]["groups"] for each in group["rules"]]

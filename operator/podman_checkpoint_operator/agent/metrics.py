@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,7 +21,6 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.exposition import choose_encoder
 
 from ..api.common import ConditionStatus
 from ..api.host import DrainState
@@ -29,6 +28,7 @@ from ..api.names import CHECKPOINTS, RESTORES
 from ..api.reasons import Cause, Reason
 from ..decisions.drain.host import drained, told
 from ..reconcilers.observer import Load
+from .metrics_server import exposed
 
 PREFIX: Final = "podman_checkpoint"
 KINDS: Final = (CHECKPOINTS.kind, RESTORES.kind)
@@ -220,6 +220,4 @@ class Metrics:
             capacity, available = sample.store
             self._capacity.labels(STORE).set(capacity)
             self._available.labels(STORE).set(available)
-        encode, content_type = choose_encoder(accept)
-        write: Callable[[CollectorRegistry], bytes] = encode
-        return write(self._registry), content_type
+        return exposed(self._registry, accept)

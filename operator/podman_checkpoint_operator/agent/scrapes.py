@@ -1,14 +1,11 @@
-"""Where Prometheus asks for the metrics, and what is looked at when it does."""
+"""What is looked at when Prometheus asks for an agent's metrics."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Generic, TypeVar
-from urllib.parse import urlsplit
-
-from aiohttp import web
 
 from ..decisions.failures import OperationFailed
 from ..podman.service import PodmanService
@@ -16,6 +13,7 @@ from ..reconcilers.observer import Load
 from ..reconcilers.podman_port import PodmanError
 from ..stores.directory import DirectoryStore
 from .metrics import Metrics, Sample
+from .metrics_server import served
 
 _PATIENCE_SECONDS: Final = 3.0
 
@@ -54,37 +52,18 @@ class Scrapes:
         self._reachable = Look(self._podman_answers, otherwise=False)
         self._space = Look(self._store_space, otherwise=None)
 
-    @asynccontextmanager
-    async def served(self, url: str) -> AsyncIterator[None]:
+    def served(self, url: str) -> AbstractAsyncContextManager[None]:
         """Serve the metrics under a URL; an empty one is nowhere.
 
         Raises:
             OSError: it cannot be, since something else listens there, say.
         """
-        if not url:
-            yield
-            return
-        address = urlsplit(url)
-        application = web.Application()
-        application.router.add_get(address.path, self._answer)
-        runner = web.AppRunner(application, handle_signals=False, access_log=None)
-        await runner.setup()
-        try:
-            try:
-                await web.TCPSite(runner, address.hostname, address.port).start()
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, url) from error
-            yield
-        finally:
-            await runner.cleanup()
+        return served(url, self._answer)
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, accept: str) -> tuple[bytes, str]:
         reachable, space = await asyncio.gather(self._reachable(), self._space())
         sample = Sample(podman_reachable=reachable, store=space)
-        body, content_type = self._metrics.render(
-            request.headers.get("Accept", ""), self._load, sample
-        )
-        return web.Response(body=body, headers={"Content-Type": content_type})
+        return self._metrics.render(accept, self._load, sample)
 
     def _podman_answers(self) -> bool:
         try:

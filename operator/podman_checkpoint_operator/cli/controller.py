@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         run(
             Listening(
                 arguments.liveness,
+                arguments.metrics,
                 arguments.authorizer,
                 Path(arguments.authorizer_certificate),
                 Path(arguments.authorizer_key),
@@ -62,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         "liveness",
         "http://127.0.0.1:8087/healthz",
         "where the liveness probe is answered; empty for nowhere",
+    )
+    _setting(
+        parser,
+        "metrics",
+        "http://127.0.0.1:8086/metrics",
+        "where Prometheus finds the metrics; empty for nowhere",
     )
     _setting(
         parser,

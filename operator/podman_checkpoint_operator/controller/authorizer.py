@@ -9,8 +9,9 @@ import json
 import logging
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
@@ -25,24 +26,43 @@ _MAX_BYTES: Final = 1 << 20
 _SECONDS: Final = 10.0
 
 
+class Decision(StrEnum):
+    """What the API server was told."""
+
+    DENIED = "denied"
+    NO_OPINION = "no_opinion"
+    """RBAC decides."""
+    FAILED = "failed"
+    """It could not be looked up, and was denied."""
+    MALFORMED = "malformed"
+    """It was no question."""
+
+
 class Authorizer:
     """Answers SubjectAccessReviews about agents.
 
     Args:
         whereabouts: of what is to be read.
+        on_decision: is told each.
     """
 
-    def __init__(self, whereabouts: Whereabouts) -> None:
+    def __init__(
+        self, whereabouts: Whereabouts, on_decision: Callable[[Decision], None] = lambda _: None
+    ) -> None:
         self._whereabouts = whereabouts
+        self._on_decision = on_decision
 
     def answered(self, review: Mapping[str, Any]) -> dict[str, Any]:
         """Return a SubjectAccessReview with its status."""
         read = agents_read(review["spec"])
         try:
             reason = denial(read, self._whereabouts) if read else ""
+            decision = Decision.DENIED if reason else Decision.NO_OPINION
         except StatusUnwritable as error:
             logger.warning("not looked up", extra={"error": str(error)})
             reason = f"podman-checkpoint-controller cannot look that up: {error}"
+            decision = Decision.FAILED
+        self._on_decision(decision)
         status = {"allowed": False, "denied": bool(reason), "reason": reason}
         return {
             "apiVersion": "authorization.k8s.io/v1",
@@ -77,7 +97,7 @@ class Authorizer:
             server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        answered = self.answered
+        answered, on_decision = self.answered, self._on_decision
 
         class Handler(BaseHTTPRequestHandler):
             timeout = _SECONDS
@@ -88,6 +108,7 @@ class Authorizer:
                     length = int(self.headers.get("Content-Length") or 0)
                     answer = answered(json.loads(self.rfile.read(min(length, _MAX_BYTES))))
                 except (ValueError, KeyError, TypeError, AttributeError):
+                    on_decision(Decision.MALFORMED)
                     self.close_connection = True
                     self.send_error(400)
                     return

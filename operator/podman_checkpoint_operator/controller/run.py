@@ -13,10 +13,13 @@ import kopf
 
 from ..agent.housekeeping import repeatedly
 from ..agent.kopf_settings import common_settings, load_credentials, login_as_client
+from ..agent.metrics_server import served
+from ..agent.version import product_version
 from ..handlers.fleet import register
 from .api_server import FleetApi
 from .authorizer import Authorizer
 from .fleet import Fleet
+from .metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +32,8 @@ class Listening:
 
     liveness: str
     """The liveness probe; empty for nowhere."""
+    metrics: str
+    """Prometheus; empty for nowhere."""
     authorizer: str
     """The API server's question what agents may read; empty for nowhere."""
     certificate: Path
@@ -49,21 +54,24 @@ def run(listening: Listening) -> None:
 
 async def _run(listening: Listening) -> None:
     api = FleetApi()
-    fleet = Fleet(api)
+    metrics = Metrics(product_version())
+    fleet = Fleet(api, metrics)
     registry = kopf.OperatorRegistry()
     register(registry, fleet.seen)
     login_as_client(registry)
     looking = asyncio.create_task(
         repeatedly(lambda: asyncio.to_thread(fleet.look), seconds=_EVERY_SECONDS)
     )
-    authorizer = Authorizer(api)
-    with authorizer.served(listening.authorizer, listening.certificate, listening.key):
-        logger.info("controller started")
-        await kopf.operator(
-            registry=registry,
-            settings=common_settings(instance=socket.gethostname()),
-            clusterwide=True,
-            liveness_endpoint=listening.liveness or None,
-        )
+    authorizer = Authorizer(api, metrics.decided)
+    answering = authorizer.served(listening.authorizer, listening.certificate, listening.key)
+    async with served(listening.metrics, metrics.render):
+        with answering:
+            logger.info("controller started")
+            await kopf.operator(
+                registry=registry,
+                settings=common_settings(instance=socket.gethostname()),
+                clusterwide=True,
+                liveness_endpoint=listening.liveness or None,
+            )
     looking.cancel()
     logger.info("controller stopped")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from ..api import conditions
@@ -18,6 +19,18 @@ _GRACE: Final = timedelta(seconds=LEASE_SECONDS)
 """How long an agent may take to register a host, or to see a resource."""
 _GIVE_UP: Final = timedelta(hours=1)
 """How long a deletion waits for a silent host: longer than a reboot or an upgrade takes."""
+
+
+class HostState(StrEnum):
+    """How a host is, in one word."""
+
+    READY = "Ready"
+    NOT_READY = "NotReady"
+    """Its agent says that it cannot do its work, and why."""
+    LOST = "Lost"
+    """Nothing is heard of its agent."""
+    UNKNOWN = "Unknown"
+    """Its agent has not told yet."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,35 @@ def silences(
         elif heartbeat.is_over(now):
             lost[metadata["name"]] = _unheard_since(heartbeat)
     return lost
+
+
+def state_of(host: Mapping[str, Any], lost: Mapping[str, Silence]) -> HostState:
+    """Return how a host is.
+
+    Args:
+        host: its PodmanHost.
+        lost: the hosts that are gone.
+    """
+    if host["metadata"]["name"] in lost:
+        return HostState.LOST
+    told = (host.get("status") or {}).get("conditions") or ()
+    ready = conditions.find_condition(told, ConditionType.READY) or {}
+    states = {ConditionStatus.TRUE: HostState.READY, ConditionStatus.FALSE: HostState.NOT_READY}
+    return states.get(ready.get("status", ""), HostState.UNKNOWN)
+
+
+def heartbeat_ages(
+    hosts: Iterable[Mapping[str, Any]], heartbeats: Iterable[Heartbeat], now: datetime
+) -> dict[str, float]:
+    """Return how many seconds ago each host was heard of, or else registered."""
+    last = {each.host: each.at for each in heartbeats}
+    ages = {}
+    for host in hosts:
+        metadata = host["metadata"]
+        name = str(metadata["name"])
+        heard = last.get(name) or datetime.fromisoformat(metadata["creationTimestamp"])
+        ages[name] = (now - heard).total_seconds()
+    return ages
 
 
 def silence_of(

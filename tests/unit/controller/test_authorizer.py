@@ -29,7 +29,12 @@ class Away(Cluster):
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+def decisions() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory, decisions: list[str]) -> Iterator[Ask]:
     keys = pki.ensure(tmp_path_factory.mktemp("pki"), address="127.0.0.1")
     trusting = ssl.create_default_context(cafile=str(keys.authority.certificate))
 
@@ -40,7 +45,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         return found
 
     pair = keys.authorizer
-    with Authorizer(Cluster()).served(ADDRESS, pair.certificate, pair.key):
+    with Authorizer(Cluster(), decisions.append).served(ADDRESS, pair.certificate, pair.key):
         yield call
 
 
@@ -49,26 +54,37 @@ def question(name: str) -> dict[str, Any]:
     return {**kind, "spec": review(name=name)}
 
 
-def test_it_denies_or_has_no_opinion(ask: Ask) -> None:
+@pytest.fixture
+def told(decisions: list[str]) -> list[str]:
+    """The decisions that are told from here on."""
+    decisions.clear()
+    return decisions
+
+
+def test_it_denies_or_has_no_opinion(ask: Ask, told: list[str]) -> None:
     for name, denied in (("on-b", True), ("on-a", False)):
         answer = ask(json.dumps(question(name)).encode())
         assert answer["kind"] == "SubjectAccessReview"
         assert answer["status"]["allowed"] is False
         assert answer["status"]["denied"] is denied
         assert bool(answer["status"]["reason"]) is denied
+    assert told == ["denied", "no_opinion"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"spec": 1}'])
-def test_what_is_no_question_is_refused(ask: Ask, body: bytes) -> None:
+def test_what_is_no_question_is_refused(ask: Ask, body: bytes, told: list[str]) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         ask(body)
 
     assert refused.value.code == 400
     refused.value.close()
+    assert told == ["malformed"]
 
 
 def test_what_cannot_be_looked_up_is_denied() -> None:
-    status = Authorizer(Away()).answered(question("on-a"))["status"]
+    told: list[str] = []
+    status = Authorizer(Away(), told.append).answered(question("on-a"))["status"]
 
     assert status["denied"]
     assert "connection refused" in status["reason"]
+    assert told == ["failed"]

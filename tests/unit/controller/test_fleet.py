@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from podman_checkpoint_operator.api.names import FINALIZER
 from podman_checkpoint_operator.controller import fleet as module
 from podman_checkpoint_operator.controller.api_server import Heartbeats
 from podman_checkpoint_operator.controller.fleet import Fleet
+from podman_checkpoint_operator.controller.metrics import PREFIX, Metrics
 from podman_checkpoint_operator.decisions.heartbeat import LEASE_SECONDS, Heartbeat
 from podman_checkpoint_operator.reconcilers.resource import StatusUnwritable
 from tests.unit.reconcilers.test_registration import Clock
@@ -54,9 +57,14 @@ def api() -> Api:
 
 
 @pytest.fixture
-def fleet(api: Api, clock: Clock) -> Fleet:
+def metrics() -> Metrics:
+    return Metrics("1")
+
+
+@pytest.fixture
+def fleet(api: Api, clock: Clock, metrics: Metrics) -> Fleet:
     """A fleet of two hosts, seen for as long as a heartbeat holds."""
-    fleet = Fleet(api)
+    fleet = Fleet(api, metrics)
     for name in ("host-a", "host-b"):
         fleet.seen(body("PodmanHost", name), deleted=False)
     fleet.look()
@@ -152,3 +160,54 @@ def test_who_was_blind_blames_nobody(fleet: Fleet, api: Api, clock: Clock) -> No
     clock.now += LEASE_SECONDS + 1
     fleet.look()
     assert {name for name, _ in api.written} == {"host-a", "host-b"}
+
+
+def exposed(metrics: Metrics) -> dict[str, float]:
+    """Return the samples that are not 0: names and label values, without the prefix."""
+    text, _ = asyncio.run(metrics.render(""))
+    return {
+        " ".join([each.name.removeprefix(f"{PREFIX}_"), *each.labels.values()]): each.value
+        for family in text_string_to_metric_families(text.decode())
+        if family.name.startswith(PREFIX) and "build_info" not in family.name
+        for each in family.samples
+        if each.value
+    }
+
+
+def test_what_is_seen_and_done_is_measured(fleet: Fleet, api: Api, metrics: Metrics) -> None:
+    api.ages["host-b"] = LEASE_SECONDS + 1
+    fleet.seen(body("ContainerCheckpoint", "lost", node="host-b"), deleted=False)
+    fleet.seen(body("ContainerRestore", "typo", node="host-x"), deleted=False)
+    fleet.look()
+
+    assert exposed(metrics) == {
+        "sees_fleet": 1,
+        "hosts Lost": 1,
+        "hosts Unknown": 1,
+        "heartbeat_age_seconds host-a": 1,
+        "heartbeat_age_seconds host-b": LEASE_SECONDS + 1,
+        "stranded_resources ContainerCheckpoint HeartbeatLost": 1,
+        "stranded_resources ContainerRestore HostUnknown": 1,
+        "marked_total PodmanHost HeartbeatLost": 1,
+        "marked_total ContainerCheckpoint HeartbeatLost": 1,
+        "marked_total ContainerRestore HostUnknown": 1,
+        "looks_total succeeded": 2,
+    }
+
+
+def test_a_host_that_was_deleted_is_no_longer_measured(fleet: Fleet, metrics: Metrics) -> None:
+    fleet.look()
+    assert "heartbeat_age_seconds host-b" in exposed(metrics)
+
+    fleet.seen(body("PodmanHost", "host-b"), deleted=True)
+    fleet.look()
+
+    assert "heartbeat_age_seconds host-b" not in exposed(metrics)
+
+
+def test_who_is_blind_measures_nothing(fleet: Fleet, api: Api, metrics: Metrics) -> None:
+    fleet.look()
+    api.away = True
+    fleet.look()
+
+    assert exposed(metrics) == {"looks_total succeeded": 2, "looks_total failed": 1}

@@ -14,11 +14,14 @@ from podman_checkpoint_operator.api import conditions
 from podman_checkpoint_operator.api.names import FINALIZER
 from podman_checkpoint_operator.api.reasons import Reason
 from podman_checkpoint_operator.decisions.fleet import (
+    HostState,
     Silence,
+    heartbeat_ages,
     is_abandoned,
     marked,
     silence_of,
     silences,
+    state_of,
     tells_of,
 )
 from podman_checkpoint_operator.decisions.heartbeat import LEASE_SECONDS, Heartbeat, heartbeat_of
@@ -61,6 +64,28 @@ def test_each_host_has_its_own_heartbeat() -> None:
     beats = [Heartbeat("a", ago(1)), Heartbeat("b", ago(100)), Heartbeat("removed", ago(100))]
 
     assert set(silences([host("a"), host("b")], beats, NOW)) == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [("True", "Ready"), ("False", "NotReady"), ("Unknown", "Unknown"), ("", "Unknown")],
+)
+def test_the_state_of_a_host_is_what_its_agent_says_while_it_is_heard(
+    status: str, state: HostState
+) -> None:
+    told = {**host("a"), "status": {"conditions": [{"type": "Ready", "status": status}]}}
+
+    assert state_of(told, {}) == state
+    assert state_of(told, {"a": LOST}) is HostState.LOST
+    assert state_of(host("a"), {}) is HostState.UNKNOWN
+
+
+def test_the_age_of_a_heartbeat_that_never_came_is_that_of_the_host() -> None:
+    hosts = [host("a"), host("b", made=ago(50))]
+
+    ages = heartbeat_ages(hosts, [Heartbeat("a", ago(3)), Heartbeat("removed", ago(9))], NOW)
+
+    assert ages == {"a": 3, "b": 50}
 
 
 def test_a_host_that_was_written_down_before_its_agent_came_gets_some_time() -> None:
