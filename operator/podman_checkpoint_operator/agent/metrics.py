@@ -26,7 +26,7 @@ from ..api.common import ConditionStatus
 from ..api.host import DrainState
 from ..api.names import CHECKPOINTS, RESTORES
 from ..api.reasons import Cause, Reason
-from ..decisions.drain.host import drained, told
+from ..decisions.drain.host import drained
 from ..reconcilers.observer import Load
 from .metrics_server import exposed
 
@@ -192,15 +192,18 @@ class Metrics:
 
     def drain_seen(self, host: Mapping[str, Any]) -> None:
         """Take how a host is, by its PodmanHost."""
-        condition, drain = drained(host) or {}, told(host)
+        condition = drained(host) or {}
+        # As it is: a newer agent may have told of states that are not known here.
+        drain = (host.get("status") or {}).get("drain") or {}
         for reason in DRAIN_REASONS:
             self._drain.labels(reason).set(condition.get("reason", Reason.NOT_DRAINING) == reason)
-        states = [each.state for each in drain.containers] if drain else []
+        states = [each["state"] for each in drain.get("containers") or ()]
         for state in DrainState:
             self._drained.labels(state).set(states.count(state))
         if drain and condition.get("status") == ConditionStatus.TRUE:
+            began = datetime.fromisoformat(drain["startTime"])
             ended = datetime.fromisoformat(condition["lastTransitionTime"])
-            self._drain_seconds.set((ended - drain.start_time).total_seconds())
+            self._drain_seconds.set((ended - began).total_seconds())
 
     def drain_ended(self, *, well: bool) -> None:
         """Count a drain that is over."""

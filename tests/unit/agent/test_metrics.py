@@ -139,7 +139,7 @@ def test_a_drain(metrics: Metrics) -> None:
     assert before["drain/NotDraining"] == 1
     assert before["drain/CannotDrain"] == before["drain_containers/Safe"] == 0
     assert before["drains_total/drained"] == before["drains_total/cancelled"] == 0
-    containers = [{"name": state, "id": state, "state": state} for state in ("Safe", "Gone")]
+    containers = [{"name": state, "id": state, "state": state} for state in ("Safe", "Newer")]
     drain = {"startTime": "2026-01-01T00:00:00Z", "bootID": "1", "containers": containers}
     condition = {
         "type": "Drained",
