@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.e2e import faults
-from tests.e2e.test_drain import count, require_all_count_on, wait_for
+from tests.e2e.test_drain import ask, count, require_all_count_on, wait_for
+from tests.e2e.test_hosts import podman_host
+from tests.lab import controlplane
 from tests.lab.agents import prepare
 from tests.lab.waiting import wait_until
 
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
-FILES: Final = """
+STATE_DIR: Final = "/var/lib/podman-checkpoint/state"
+FILES: Final = f"""
 import json, sys
 from dataclasses import asdict
 from pathlib import Path
 from podman_checkpoint_operator.host.shutdown_files import ShutdownFiles
 boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-files = ShutdownFiles(Path("/var/lib/podman-checkpoint/state"), lambda: boot_id)
+files = ShutdownFiles(Path("{STATE_DIR}"), lambda: boot_id)
 answer = getattr(files, sys.argv[1])(*sys.argv[2:])
 print(json.dumps(answer, default=asdict))
 """
@@ -76,3 +79,46 @@ def test_an_agent_that_is_killed_answers_and_a_cancelled_shutdown_restores(
     wait_for("NotDraining")
     require_all_count_on([container], {container.name: length})
     assert stubborn.state == "running"
+
+
+@pytest.fixture
+def api_server() -> Iterator[None]:
+    yield
+    controlplane.up()
+    ask(drain=None)
+
+
+def is_seen() -> bool:
+    host = podman_host("host-a")
+    return bool(host["status"].get("observedGeneration") == host["metadata"]["generation"])
+
+
+def test_without_an_api_server_and_an_agent_that_is_killed(
+    bench: Bench, host_a: Host, files: Callable[..., Any], api_server: None
+) -> None:
+    base = count(bench, host_a, suffix="base")
+    needs = count(bench, host_a, f"--requires={base.name}", suffix="needs")
+    lengths = {each.name: len(each.counts()) for each in (base, needs)}
+    faults.kill_at("during:podman:checkpoint", host_a)
+    ask(drain={"timeoutSeconds": 500})
+    wait_until(is_seen, "the agent to hear of its host")
+    controlplane.API_SERVER.stop()
+
+    request = files("ask")
+    faults.wait_for_death(host_a)
+    host_a.agent_start()
+
+    def safe() -> set[str]:
+        answer = files("answered", request)
+        return set(answer["safe"]) if answer else set()
+
+    wait_until(lambda: safe() == set(lengths), "all to be safe")
+    host_a.reboot(None)
+    assert (base.state, needs.state) == ("exited", "exited")
+    files("withdraw")  # the kernel is that of the machine, so the boot is the same
+    controlplane.up()
+    host_a.agent_start()
+    wait_until(lambda: {base.state, needs.state} == {"running"}, "the restores")
+    wait_for("NotDraining")
+    require_all_count_on([base, needs], lengths)
+    assert not host_a.exec("ls", f"{STATE_DIR}/shutdown/offline").stdout

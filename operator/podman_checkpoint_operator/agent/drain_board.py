@@ -10,7 +10,7 @@ from kubernetes import client
 from ..api.names import CHECKPOINTS, DRAINED_HOST_LABEL, GROUP, PLURALS, RESTORES, VERSION, Resource
 from ..decisions.drain.history import Superfluous
 from ..decisions.drain.objects import host_label
-from ..reconcilers.drain import Refusal
+from ..reconcilers.drain_ports import Refusal
 from .refusals import Refused, refused, unless_absent
 
 _SECONDS: Final = (5, 30)

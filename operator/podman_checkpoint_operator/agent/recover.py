@@ -10,10 +10,10 @@ from pathlib import Path
 from ..host.ghost_limits import GhostLimits
 from ..host.machine import LocalMachine
 from ..reconcilers.journal import Journal
+from ..reconcilers.offline import Reports
 from ..reconcilers.queue import Operations
 from ..reconcilers.reconciler import Reconciler
 from ..reconcilers.resource import Resource
-from .api_server import ApiServer
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def undo(journal: Journal, machine: LocalMachine, limits: GhostLimits) -> None:
 
 def check(
     journal: Journal,
-    api_server: ApiServer,
+    reports: Reports,
     operations: Operations,
     reconcilers: Mapping[str, Reconciler],
 ) -> None:
@@ -47,6 +47,6 @@ def check(
             spec=entry.spec,
             status=entry.status,
         )
-        exists = partial(api_server.exists, entry.kind, entry.namespace, entry.name, entry.uid)
+        exists = partial(reports.exists, entry.kind, entry.namespace, entry.name, entry.uid)
         if reconciler := reconcilers.get(entry.kind):
             operations.check(resource, reconciler, wanted=exists)

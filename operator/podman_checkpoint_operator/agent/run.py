@@ -7,7 +7,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import kopf
 
+from ..api.host import HostSpec
 from ..api.names import (
     ANNOTATION_PREFIX,
     CHECKPOINTS,
@@ -25,7 +26,7 @@ from ..api.names import (
     VERSION,
 )
 from ..decisions.facts import Host
-from ..handlers import Handled, register
+from ..handlers import Handled, register, resource_of
 from ..host.cpu import cpu_features
 from ..host.description import HostDescription
 from ..host.file_lock import AGENT_LOCK, acquire
@@ -34,6 +35,7 @@ from ..host.ghost_limits import GhostLimits
 from ..host.journal import DirectoryJournal
 from ..host.machine import LocalMachine
 from ..host.namespaces import enter_cgroup_namespace
+from ..host.offline_records import OfflineRecords
 from ..host.restart_notes import RestartNotes
 from ..host.shutdown_files import ShutdownFiles
 from ..podman.inspection import host_from_info
@@ -42,9 +44,11 @@ from ..reconcilers import checkpoint, restore
 from ..reconcilers.drain import Drain
 from ..reconcilers.drain_told import Told
 from ..reconcilers.dump import Tools as DumpTools
+from ..reconcilers.offline import Offline, OfflineHost, Reports
 from ..reconcilers.podman_port import PodmanError
 from ..reconcilers.queue import Operations
 from ..reconcilers.registration import Registration
+from ..reconcilers.resource import StatusUnwritable
 from ..reconcilers.restart_policy import RestartPolicies
 from ..stores.directory import DirectoryStore
 from . import recover
@@ -145,9 +149,11 @@ async def _run(settings: Settings) -> None:
     limits = GhostLimits(
         settings.host_root, host=description.known, on_change=metrics.ghost_limit_changed
     )
+    records = OfflineRecords(settings.state_dir / "shutdown" / "offline")
+    reports = Reports(api_server, records)
     operations = Operations(
         journal=journal,
-        reporter=api_server,
+        reporter=reports,
         observer=metrics,
         boot_id=machine.boot_id,
         max_operations=settings.max_operations,
@@ -157,18 +163,29 @@ async def _run(settings: Settings) -> None:
         HostObserver(settings.host_root, podman, machine, limits, store),
     )
     shutdowns = ShutdownFiles(settings.state_dir, machine.boot_id)
+    loop = asyncio.get_running_loop()
+
+    def begin(checkpoint: Mapping[str, Any]) -> None:
+        resource = resource_of(checkpoint)
+        loop.call_soon_threadsafe(operations.ensure, resource, handled.checkpoints)
+
+    alone = OfflineHost(records, begin)
     drain = Drain(
         registration,
         Told(registration, api_server, metrics),
         ApiBoard(settings.node_name),
         podman,
         shutdowns,
+        Offline(alone, Drain(alone, alone, alone, podman, shutdowns, boot_id=machine.boot_id)),
         boot_id=machine.boot_id,
     )
     drain_woken = asyncio.Event()
 
     def label_required() -> bool:
-        return registration.spec().require_namespace_label
+        try:
+            return registration.spec().require_namespace_label
+        except StatusUnwritable:
+            return HostSpec.model_validate(alone.current()["spec"]).require_namespace_label
 
     handled = Handled(
         operations=operations,
@@ -194,7 +211,7 @@ async def _run(settings: Settings) -> None:
     await asyncio.to_thread(recover.undo, journal, machine, limits)
     recover.check(
         journal,
-        api_server,
+        reports,
         operations,
         {CHECKPOINTS.kind: handled.checkpoints, RESTORES.kind: handled.restores},
     )

@@ -8,7 +8,7 @@ bookkeeping.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -90,7 +90,7 @@ def owns_archive(spec: kopf.Spec, **_: Any) -> bool:
     return spec.get("deletionPolicy") == "Delete"
 
 
-def resource_of(body: kopf.Body) -> Resource:
+def resource_of(body: Mapping[str, Any]) -> Resource:
     """Return a resource in the reconcilers' terms."""
     metadata = body["metadata"]
     return Resource(

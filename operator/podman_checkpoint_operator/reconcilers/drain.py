@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from ..api.common import ConditionStatus
 from ..api.host import (
@@ -41,11 +41,11 @@ from ..decisions.drain.view import UNRESOLVED, Key, UnknownPolicy, View, opted_i
 from ..decisions.facts import Container, State
 from ..decisions.failures import OperationFailed
 from ..decisions.shutdown import Answer
-from .drain_history import Bin, tidy
-from .drain_told import Told
+from .drain_history import tidy
+from .drain_ports import Board, Hosts, Refusal, Teller
 from .explained import explained
+from .offline import Offline
 from .podman_port import NotFound, Podman, PodmanTimedOut, PodmanUnreachable
-from .registration import Registration
 from .resource import StatusUnwritable
 from .shutdown_port import Shutdowns
 
@@ -55,32 +55,8 @@ POLL_SECONDS: Final = 5.0
 """How often a host under way is looked at beside what is heard of its resources."""
 
 
-class Refusal(Exception):
-    """The API server will not have a resource that a drain needs."""
-
-
 class _Outdated(Exception):
     """The PodmanHost is another one than the decision was about."""
-
-
-class Board(Bin, Protocol):
-    """What a drain has made at the API server. Every method may raise StatusUnwritable."""
-
-    def checkpoints(self) -> list[Mapping[str, Any]]:
-        """Return the ContainerCheckpoints of drains of this host."""
-
-    def restores(self) -> list[Mapping[str, Any]]:
-        """Return the ContainerRestores of drains of this host."""
-
-    def make(self, manifest: Mapping[str, Any]) -> None:
-        """Create a resource, unless there is one of that name.
-
-        Raises:
-            Refusal: the API server will not have it.
-        """
-
-    def is_cordoned(self) -> bool:
-        """Whether the cluster has a Node of the host's name that is cordoned."""
 
 
 class Drain:
@@ -88,19 +64,21 @@ class Drain:
 
     def __init__(
         self,
-        registration: Registration,
-        told_of: Told,
+        hosts: Hosts,
+        told_of: Teller,
         board: Board,
         podman: Podman,
         shutdowns: Shutdowns,
+        offline: Offline | None = None,
         *,
         boot_id: Callable[[], str],
     ) -> None:
-        self._registration = registration
+        self._hosts = hosts
         self._told = told_of
         self._board = board
         self._podman = podman
         self._shutdowns = shutdowns
+        self._offline = offline
         self._boot_id = boot_id
         self._host: Mapping[str, Any] | None = None
         self._touched = False
@@ -121,12 +99,18 @@ class Drain:
         host, request = self._host, self._shutdowns.requested()
         if host is None and not request:
             return None  # its resources may be heard of before itself
+        if self._offline and self._offline.has(request):
+            return self._offline.turn()
         touched, self._touched = self._touched, False
-        if not request and host and is_idle(host) and not (touched and told(host)):
+        idle = host and is_idle(host) and not (touched and told(host))
+        if idle and not request and not self._has_offline():
             return None
         try:
             return explained(partial(self._step, request), touched)
         except (PodmanTimedOut, StatusUnwritable) as error:
+            away = isinstance(error, StatusUnwritable)
+            if away and request and self._offline and self._offline.takes_over(request, host):
+                return 0.0
             trouble = str(error)
             logger.warning("drain not looked at", extra={"error": trouble})
         except PodmanUnreachable as error:
@@ -140,13 +124,18 @@ class Drain:
         return POLL_SECONDS
 
     def _step(self, request: str | None, touched: bool) -> float | None:
-        host = self._registration.current()
+        host = self._hosts.current()
         spec = HostSpec.model_validate(host.get("spec") or {})
         wanted = self._is_wanted(spec)
-        drain = told(host)
+        drain, offline = told(host), self._has_offline()
         idle = POLL_SECONDS if spec.drain.follow_node else None
-        if not wanted and is_over(drain) and not touched and is_current(host):
+        if not (wanted or touched or offline) and is_over(drain) and is_current(host):
             return idle
+        if offline and self._offline:
+            if not self._offline.host.has_ended():
+                self._offline.host.resume()
+                return POLL_SECONDS
+            drain = self._offline.host.added_to(drain)
         if wanted:
             require_known(spec.drain.policy)
         view = self._look(host, spec, wanted=wanted, drain=drain)
@@ -156,6 +145,8 @@ class Drain:
             self._tell(host, view, after)
         except _Outdated:
             return 0.0
+        if offline and self._offline:
+            self._offline.host.forget()
         if after is None:
             return idle
         # Who cordons a Node and waits then must not believe a status of before: from here on it
@@ -172,6 +163,9 @@ class Drain:
         if self._shutdowns.requested() or spec.unschedulable:
             return True
         return spec.drain.follow_node and self._board.is_cordoned()
+
+    def _has_offline(self) -> bool:
+        return self._offline is not None and self._offline.host.is_there()
 
     def _look(
         self, host: Mapping[str, Any], spec: HostSpec, *, wanted: bool, drain: DrainStatus | None

@@ -10,7 +10,7 @@ from kubernetes import client
 from podman_checkpoint_operator.agent.drain_board import ApiBoard
 from podman_checkpoint_operator.api.names import CHECKPOINTS
 from podman_checkpoint_operator.decisions.drain.history import Superfluous
-from podman_checkpoint_operator.reconcilers.drain import Refusal
+from podman_checkpoint_operator.reconcilers.drain_ports import Refusal
 from podman_checkpoint_operator.reconcilers.resource import StatusUnwritable
 from tests.unit.agent.test_api_server import use
 from tests.unit.kubernetes_api import KubernetesApi, custom_object, serving

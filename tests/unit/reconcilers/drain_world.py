@@ -14,7 +14,8 @@ from podman_checkpoint_operator.decisions.container_list import ListedContainer
 from podman_checkpoint_operator.decisions.drain.history import Superfluous
 from podman_checkpoint_operator.decisions.facts import Container, State
 from podman_checkpoint_operator.decisions.shutdown import Answer
-from podman_checkpoint_operator.reconcilers.drain import Drain, Refusal
+from podman_checkpoint_operator.reconcilers.drain import Drain
+from podman_checkpoint_operator.reconcilers.drain_ports import Refusal
 from podman_checkpoint_operator.reconcilers.drain_told import Told
 from podman_checkpoint_operator.reconcilers.podman_port import NotFound
 from podman_checkpoint_operator.reconcilers.registration import Registration

@@ -1,0 +1,67 @@
+"""What a drain has to keep on the host while the API server is away: it outlives the shutdown."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .files import replace_file, sync_directory
+
+_HOST = "host.json"
+
+
+class OfflineRecords:
+    """One file for the PodmanHost, and one for each checkpoint; each write is atomic and durable.
+
+    Args:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def host(self) -> Mapping[str, Any] | None:
+        """Return the PodmanHost with what was told of its drain; None if nothing was."""
+        return _read(self._folder / _HOST)
+
+    def write_host(self, host: Mapping[str, Any]) -> None:
+        """Keep the PodmanHost."""
+        self._write(self._folder / _HOST, host)
+
+    def checkpoints(self) -> list[Mapping[str, Any]]:
+        """Return all checkpoints."""
+        found = (_read(path) for path in sorted(self._folder.glob("checkpoint-*.json")))
+        return [each for each in found if each is not None]
+
+    def checkpoint(self, uid: str) -> Mapping[str, Any] | None:
+        """Return the checkpoint of a UID, if there is one."""
+        return _read(self._path(uid))
+
+    def write_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Keep a checkpoint."""
+        self._write(self._path(checkpoint["metadata"]["uid"]), checkpoint)
+
+    def forget(self) -> None:
+        """Forget everything, the PodmanHost last."""
+        for path in (*self._folder.glob("checkpoint-*.json"), self._folder / _HOST):
+            path.unlink(missing_ok=True)
+        if self._folder.exists():
+            sync_directory(self._folder)
+
+    def _path(self, uid: str) -> Path:
+        return self._folder / f"checkpoint-{os.path.basename(uid)}.json"
+
+    def _write(self, path: Path, content: Mapping[str, Any]) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(path, json.dumps(content).encode(), mode=0o600)
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    return content if isinstance(content, dict) else None
