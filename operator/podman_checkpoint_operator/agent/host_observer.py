@@ -47,7 +47,6 @@ class HostObserver:
         trouble = None
         capacity_bytes, available_bytes = 0, 0
         try:
-            self.store.require_usable()
             capacity_bytes, available_bytes = self.store.space()
         except OperationFailed as failure:
             trouble = failure

@@ -74,7 +74,6 @@ class Scrapes:
 
     def _store_space(self) -> tuple[int, int] | None:
         try:
-            self._store.require_usable()
             return self._store.space()
         except OperationFailed:
             return None

@@ -191,8 +191,9 @@ class DirectoryStore:
         """Return the bytes of the store's file system, and how many of them the agent may fill.
 
         Raises:
-            OperationFailed: It cannot be asked.
+            OperationFailed: Archives cannot be written here, or it cannot be asked.
         """
+        self.require_usable()
         try:
             status = os.statvfs(self._here)
         except OSError as error:

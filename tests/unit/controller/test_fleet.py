@@ -16,8 +16,9 @@ from podman_checkpoint_operator.controller.fleet import Fleet
 from podman_checkpoint_operator.controller.metrics import PREFIX, Metrics
 from podman_checkpoint_operator.decisions.heartbeat import LEASE_SECONDS, Heartbeat
 from podman_checkpoint_operator.reconcilers.resource import StatusUnwritable
-from tests.unit.reconcilers.test_registration import Clock
+from tests.unit.clock import Clock
 
+TIMED = module
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 LONG_AGO = (NOW - timedelta(hours=1)).isoformat()
 
@@ -42,13 +43,6 @@ class Api:
 
     def release(self, resource: Any) -> None:
         self.released.append(resource["metadata"]["name"])
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
-    return clock
 
 
 @pytest.fixture

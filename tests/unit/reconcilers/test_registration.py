@@ -13,7 +13,10 @@ from podman_checkpoint_operator.reconcilers import registration
 from podman_checkpoint_operator.reconcilers.podman_port import PodmanUnreachable
 from podman_checkpoint_operator.reconcilers.registration import Registration
 from podman_checkpoint_operator.reconcilers.resource import ResourceGone, StatusUnwritable
+from tests.unit.clock import Clock
 from tests.unit.decisions.test_host_report import SEEN
+
+TIMED = registration
 
 
 class Registry:
@@ -49,16 +52,6 @@ class Registry:
             raise StatusUnwritable("connection refused")
 
 
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 class Podman:
     """A host that is looked at."""
 
@@ -71,13 +64,6 @@ class Podman:
         if isinstance(self.seen, Exception):
             raise self.seen
         return self.seen
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(registration, "time", clock)
-    return clock
 
 
 @pytest.fixture
