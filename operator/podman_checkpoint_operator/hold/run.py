@@ -16,8 +16,11 @@ from ..decisions.shutdown import Answer
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
-PATIENCE_SECONDS: Final = 60.0
-"""How long it is waited for an agent that is not there, or cannot look at the containers."""
+PATIENCE_SECONDS: Final = 120.0
+"""How long it is waited for an agent that is not there, or cannot look at the containers.
+
+It takes an agent up to a minute to find out that an API server is away that drops what it is sent.
+"""
 ENOUGH_SECONDS: Final = 600.0
 """How long one checkpoint may take, unless the PodmanHost says something else."""
 _SHARE: Final = 0.98
