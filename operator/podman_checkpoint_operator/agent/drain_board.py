@@ -11,6 +11,7 @@ from ..api.names import CHECKPOINTS, DRAINED_HOST_LABEL, GROUP, PLURALS, RESTORE
 from ..decisions.drain.history import Superfluous
 from ..decisions.drain.objects import host_label
 from ..reconcilers.drain_ports import Refusal
+from .core_api import request
 from .refusals import Refused, refused, unless_absent
 
 _SECONDS: Final = (5, 30)
@@ -79,20 +80,7 @@ class ApiBoard:
         return bool(node and (node.get("spec") or {}).get("unschedulable"))
 
     def _node(self) -> Mapping[str, Any]:
-        # CoreV1Api would do as well, and take 20 MiB of memory for it.
-        answer = self._api.call_api(
-            *self._api.param_serialize(
-                "GET",
-                "/api/v1/nodes/{name}",
-                path_params={"name": self._name},
-                header_params={"Accept": "application/json"},
-                auth_settings=["BearerToken"],
-            ),
-            _request_timeout=_SECONDS,
-        )
-        answer.read()
-        node: Mapping[str, Any] = self._api.response_deserialize(answer, {"200": "object"}).data
-        return node
+        return request(self._api, "GET", f"/api/v1/nodes/{self._name}")
 
     def _list(self, resource: Resource) -> list[Mapping[str, Any]]:
         with refused(resource.plural):

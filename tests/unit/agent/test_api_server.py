@@ -79,6 +79,7 @@ def test_an_event_names_the_resource_and_the_agent(api: KubernetesApi) -> None:
     (request,) = api.asked("POST", "/namespaces/default/events")
     assert request.body["reason"] == "NoSpace"
     assert request.body["type"] == "Warning"
+    assert request.body["lastTimestamp"] == request.body["eventTime"][:19] + "Z"
     assert OF.uid in str(request.body)
     assert max(len(str(value)) for value in request.body.values()) <= 1024
 
@@ -86,7 +87,7 @@ def test_an_event_names_the_resource_and_the_agent(api: KubernetesApi) -> None:
 def test_an_event_about_what_is_in_no_namespace(api: KubernetesApi) -> None:
     ApiServer("host-a").event(replace(OF, namespace=""), "Normal", "Drained", "done")
     (request,) = api.asked("POST", "/namespaces/default/events")
-    assert request.body["regarding"]["namespace"] == ""
+    assert request.body["involvedObject"]["namespace"] == ""
 
 
 def test_an_event_that_is_refused_is_only_logged(
@@ -96,6 +97,9 @@ def test_an_event_that_is_refused_is_only_logged(
     with caplog.at_level(logging.WARNING):
         ApiServer("host-a").event(OF, "Normal", "Checkpointed", "done")
     assert "event not posted" in caplog.text
+    (line,) = (each for each in caplog.records if each.message == "event not posted")
+    assert "403" in line.error  # type: ignore[attr-defined]
+    assert "refused" in line.error  # type: ignore[attr-defined]
 
 
 def test_a_checkpoint_is_found_or_is_not(api: KubernetesApi) -> None:

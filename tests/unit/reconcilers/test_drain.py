@@ -545,7 +545,7 @@ def test_what_happens_is_told_once(world: World) -> None:
         "Warning CannotDrain",
         "Normal Checkpointed",
     ]
-    assert "name-b is in namespaces of container name-a" in world.events[0]
+    assert "name-b: Container name-b is in namespaces of container name-a" in world.events[0]
 
     world.events.clear()
     world.stop(stubborn)

@@ -144,7 +144,7 @@ class Cluster:
                 _request_timeout=_PATIENCE,
             ).items
         events: Objects = [self._client.sanitize_for_serialization(each) for each in found]
-        return sorted(events, key=lambda each: str(each.get("lastTimestamp")))
+        return sorted(events, key=lambda each: str(each.get("eventTime") or each["lastTimestamp"]))
 
     def follow(self, resource: Resource, name: str, *, seconds: float) -> Iterator[Object | None]:
         """Yield each state of an object from now on; none while the API server is away.

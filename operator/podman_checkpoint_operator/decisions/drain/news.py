@@ -52,6 +52,7 @@ def _differs(old: DrainedContainer, new: DrainedContainer) -> bool:
 def _said(record: DrainedContainer) -> News:
     if record.state is DrainState.SAFE:
         return News("Normal", Reason.CHECKPOINTED, f"Container {record.name} is safe")
-    message = record.message or f"Container {record.name}: {record.state}"
-    severity: Literal["Normal", "Warning"] = "Warning" if record.state in _FAILED else "Normal"
-    return News(severity, record.reason or str(record.state), message)
+    reason = record.reason or str(record.state)
+    if record.state in _FAILED:
+        return News("Warning", reason, f"{record.name}: {record.message or reason}")
+    return News("Normal", reason, record.message or f"{record.name}: {record.state}")
