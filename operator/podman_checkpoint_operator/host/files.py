@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import json
+import logging
 import os
 import shutil
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+logger = logging.getLogger(__name__)
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -29,6 +33,18 @@ def replace_file(path: Path, content: bytes, *, mode: int) -> None:
         os.fsync(descriptor)
     temporary.rename(path)
     sync_directory(path.parent)
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file; None if there is no such file, or it is damaged."""
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        logger.warning("unreadable file", extra={"path": str(path), "error": str(error)})
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def sync_directory(path: Path) -> None:

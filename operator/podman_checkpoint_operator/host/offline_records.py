@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .files import replace_file, sync_directory
+from .files import read_object, replace_file, sync_directory
 
 _HOST = "host.json"
 
@@ -25,7 +25,7 @@ class OfflineRecords:
 
     def host(self) -> Mapping[str, Any] | None:
         """Return the PodmanHost with what was told of its drain; None if nothing was."""
-        return _read(self._folder / _HOST)
+        return read_object(self._folder / _HOST)
 
     def write_host(self, host: Mapping[str, Any]) -> None:
         """Keep the PodmanHost."""
@@ -33,12 +33,12 @@ class OfflineRecords:
 
     def checkpoints(self) -> list[Mapping[str, Any]]:
         """Return all checkpoints."""
-        found = (_read(path) for path in sorted(self._folder.glob("checkpoint-*.json")))
+        found = (read_object(path) for path in sorted(self._folder.glob("checkpoint-*.json")))
         return [each for each in found if each is not None]
 
     def checkpoint(self, uid: str) -> Mapping[str, Any] | None:
         """Return the checkpoint of a UID, if there is one."""
-        return _read(self._path(uid))
+        return read_object(self._path(uid))
 
     def write_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Keep a checkpoint."""
@@ -57,11 +57,3 @@ class OfflineRecords:
     def _write(self, path: Path, content: Mapping[str, Any]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(path, json.dumps(content).encode(), mode=0o600)
-
-
-def _read(path: Path) -> Mapping[str, Any] | None:
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    return content if isinstance(content, dict) else None

@@ -8,7 +8,6 @@ what was saved for it is restored.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..decisions.shutdown import Answer
-from .files import replace_file, sync_directory
-
-logger = logging.getLogger(__name__)
+from .files import read_object, replace_file, sync_directory
 
 
 class ShutdownFiles:
@@ -52,7 +49,7 @@ class ShutdownFiles:
 
     def requested(self) -> str | None:
         """Return what a shutdown of this boot asks for, if one does."""
-        asked = _read(self._request)
+        asked = read_object(self._request)
         if not asked or asked.get("bootID") != self._boot_id():
             return None
         return str(asked.get("request"))
@@ -60,12 +57,12 @@ class ShutdownFiles:
     def answer(self, request: str, answer: Answer) -> None:
         """Tell how far a request is."""
         said = {"request": request, **asdict(answer)}
-        if _read(self._answer) != json.loads(json.dumps(said)):
+        if read_object(self._answer) != json.loads(json.dumps(said)):
             _write(self._answer, said)
 
     def answered(self, request: str) -> Answer | None:
         """Return what was last told about a request."""
-        said = _read(self._answer)
+        said = read_object(self._answer)
         if not said or said.pop("request", None) != request:
             return None
         lists = {name: tuple(said.get(name) or ()) for name in ("safe", "waiting")}
@@ -74,14 +71,3 @@ class ShutdownFiles:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     replace_file(path, json.dumps(content).encode(), mode=0o600)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        logger.warning("unreadable file", extra={"path": str(path), "error": str(error)})
-        return None
-    return content if isinstance(content, dict) else None

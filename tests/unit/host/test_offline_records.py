@@ -33,3 +33,15 @@ def test_nothing_is_left_of_what_was_forgotten(tmp_path: Path) -> None:
     records.forget()
     assert records.host() is None
     assert list((tmp_path / "offline").iterdir()) == []
+
+
+def test_what_is_damaged_is_not_there(tmp_path: Path) -> None:
+    records = OfflineRecords(tmp_path)
+    records.write_host({})
+    records.write_checkpoint({"metadata": {"uid": "offline-a"}})
+    for path in tmp_path.iterdir():
+        path.write_text("{")
+    assert records.host() is None
+    assert records.checkpoints() == []
+    records.write_host({"spec": {}})
+    assert records.host() == {"spec": {}}
