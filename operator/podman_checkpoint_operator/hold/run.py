@@ -144,8 +144,7 @@ class Hold:
     def _progress(self, answer: Answer) -> None:
         if answer != self._told:
             self._told = answer
-            safe, waiting = len(answer.safe), ", ".join(answer.waiting)
-            logger.info("%d containers are safe; waiting for %s", safe, waiting)
+            logger.info("Safe: %d; waiting for %s", len(answer.safe), ", ".join(answer.waiting))
 
     def _end(self, answer: Answer | None, why: str) -> None:
         answer = answer or Answer()
