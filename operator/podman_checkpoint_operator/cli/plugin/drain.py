@@ -59,6 +59,13 @@ def rows(found: Mapping[str, Any]) -> list[Sequence[Text]]:
     ]
 
 
+def has_seen(found: Mapping[str, Any]) -> bool:
+    """Whether the agent of a host tells of what it is asked for now, and not of before."""
+    told = facts.condition(found, ConditionType.DRAINED)
+    seen: int = told.get("observedGeneration", 0) if told else -1
+    return bool(seen >= found["metadata"]["generation"])
+
+
 def ended(found: Mapping[str, Any], *, drained: bool) -> int | None:
     """Return the exit status that a host stands for; None as long as something goes on.
 
@@ -69,7 +76,7 @@ def ended(found: Mapping[str, Any], *, drained: bool) -> int | None:
     told = facts.condition(found, ConditionType.DRAINED)
     if told is None and not (drained or facts.status(found).get("drain")):
         return DONE  # it never was drained
-    if told is None or told.get("observedGeneration", 0) < found["metadata"]["generation"]:
+    if told is None or not has_seen(found):
         return None
     drain = facts.status(found).get("drain") or {}
     states = [each["state"] for each in drain.get("containers") or ()]

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ...api.reasons import ConditionType
 from . import facts, screen
-from .drain import COLUMNS, rows
+from .drain import COLUMNS, has_seen, rows
 from .progress import AWAY, is_unicode
 from .units import lasting
 
@@ -62,6 +62,9 @@ class _Lines:
         if found is None:
             self._say(AWAY)
             return
+        if not has_seen(found):
+            self._say(summary(None))
+            return
         for name, state, _, message in rows(found):
             text = f"{name.plain}: {state.plain}"
             self._say(f"{text}: {message.plain}" if message.plain else text)
@@ -87,7 +90,8 @@ class _Drawn:
 
     def see(self, found: Object | None) -> None:
         self._note = AWAY if found is None else ""
-        self._found = found or self._found
+        if found and has_seen(found):
+            self._found = found
 
     def _drawing(self) -> Group:
         head = Table.grid(padding=(0, 1))

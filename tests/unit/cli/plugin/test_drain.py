@@ -101,6 +101,7 @@ def test_what_is_asked_for(
 
 COURSE = (
     None,
+    host("False", "NotDraining", "Restored", seen=1),
     host("False", "Draining", "Checkpointing", "Pending"),
     host("False", "Draining", "Safe", "Checkpointing"),
     host("False", "CannotDrain", "Safe", "Failed"),
@@ -113,6 +114,7 @@ def test_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     said = [line.partition("s  ")[2] for line in capsys.readouterr().err.splitlines()]
     assert said == [
         "the API server does not answer; trying again",
+        "its agent has not begun yet",
         "sql1: Checkpointing: about sql1",
         "sql2: Pending: about sql2",
         "Draining: said of it",
@@ -147,7 +149,7 @@ def test_a_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
     console = Console(file=file, width=80, force_terminal=True, no_color=True, highlight=False)
     monkeypatch.setattr(screen, "err", lambda: console)
-    World(monkeypatch, *COURSE[:3], host("True", "Drained", "Safe", "Safe"))
+    World(monkeypatch, *COURSE[:4], host("True", "Drained", "Safe", "Safe"))
     assert main(["drain", "host-a", "--wait"]) == 0
     last = file.getvalue().rpartition("Drain host-a")[2]
     assert last.count("Safe") == 2
@@ -158,8 +160,8 @@ def test_a_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("states", "status", "said"),
     [
-        ((COURSE[1], KeyboardInterrupt()), 130, "error: interrupted: podmanhost"),
-        ((COURSE[1],), 3, "error: timed out waiting: podmanhost"),
+        ((COURSE[2], KeyboardInterrupt()), 130, "error: interrupted: podmanhost"),
+        ((COURSE[2],), 3, "error: timed out waiting: podmanhost"),
     ],
 )
 def test_it_goes_on_without_us(
