@@ -11,6 +11,7 @@ from typing import Any
 from .files import read_object, replace_file, sync_directory
 
 _HOST = "host.json"
+_KNOWN = "known.json"
 
 
 class OfflineRecords:
@@ -22,6 +23,14 @@ class OfflineRecords:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def known(self) -> Mapping[str, Any] | None:
+        """Return what the API server has last asked of the host; None if that was never heard."""
+        return read_object(self._folder / _KNOWN)
+
+    def write_known(self, asked: Mapping[str, Any]) -> None:
+        """Keep what the API server asks of the host; it is not forgotten."""
+        self._write(self._folder / _KNOWN, asked)
 
     def host(self) -> Mapping[str, Any] | None:
         """Return the PodmanHost with what was told of its drain; None if nothing was."""

@@ -99,6 +99,8 @@ class Drain:
         host, request = self._host, self._shutdowns.requested()
         if host is None and not request:
             return None  # its resources may be heard of before itself
+        if self._offline and host:
+            self._offline.host.remember(host)
         if self._offline and self._offline.has(request):
             return self._offline.turn()
         touched, self._touched = self._touched, False
@@ -109,7 +111,7 @@ class Drain:
             return explained(partial(self._step, request), touched)
         except (PodmanTimedOut, StatusUnwritable) as error:
             away = isinstance(error, StatusUnwritable)
-            if away and request and self._offline and self._offline.takes_over(request, host):
+            if away and request and self._offline and self._offline.takes_over(request):
                 return 0.0
             trouble = str(error)
             logger.warning("drain not looked at", extra={"error": trouble})

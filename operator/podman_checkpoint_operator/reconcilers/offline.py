@@ -26,6 +26,12 @@ _PREFIX: Final = "offline-"
 class Records(Protocol):
     """What is kept on the host: see :class:`..host.offline_records.OfflineRecords`."""
 
+    def known(self) -> Mapping[str, Any] | None:
+        """Return what the API server has last asked of the host; None if that was never heard."""
+
+    def write_known(self, asked: Mapping[str, Any]) -> None:
+        """Keep what the API server asks of the host; it is not forgotten."""
+
     def host(self) -> Mapping[str, Any] | None:
         """Return the PodmanHost with what was told of its drain; None if nothing was."""
 
@@ -67,11 +73,9 @@ class Offline:
         self._drain = drain
         self._request: str | None = None
 
-    def takes_over(self, request: str, host: Mapping[str, Any] | None) -> bool:
+    def takes_over(self, request: str) -> bool:
         """Take over what a shutdown asks for, unless nothing is known of the PodmanHost."""
-        if host is not None:
-            self.host.begin(host)
-        if not self.host.is_there():
+        if not self.host.begin():
             return False
         logger.warning("the API server is away: containers are saved without it")
         self._request = request
@@ -98,6 +102,7 @@ class OfflineHost:
     def __init__(self, records: Records, begin: Callable[[Mapping[str, Any]], None]) -> None:
         self._records = records
         self._begin = begin
+        self._known: Mapping[str, Any] | None = None
 
     # As a drain sees its PodmanHost
 
@@ -148,10 +153,29 @@ class OfflineHost:
 
     # As the agent sees it
 
-    def begin(self, host: Mapping[str, Any]) -> None:
-        """Go by a PodmanHost as the API server had it last; by its spec, not by its status."""
-        asked = {"metadata": dict(host["metadata"]), "spec": dict(host.get("spec") or {})}
+    def remember(self, host: Mapping[str, Any]) -> None:
+        """Keep what the API server asks of the host, for when it is away."""
+        metadata = host["metadata"]
+        about = {each: metadata.get(each) for each in ("name", "uid", "generation")}
+        asked = {"metadata": about, "spec": dict(host.get("spec") or {})}
+        if self._known is None:
+            self._known = self._records.known()
+        if asked == self._known:
+            return
+        try:
+            self._records.write_known(asked)
+        except OSError as error:  # a full disk does not hold up a drain
+            logger.warning("not kept", extra={"error": str(error)})
+        else:
+            self._known = asked
+
+    def begin(self) -> bool:
+        """Go by what the API server has asked of the host last, if it ever has."""
+        asked = self._records.known()
+        if asked is None:
+            return False
         self._records.write_host({**(self._records.host() or {}), **asked})
+        return True
 
     def resume(self) -> None:
         """Begin, or go on with, what has not ended."""

@@ -25,14 +25,16 @@ def test_what_was_kept_outlives_the_agent(tmp_path: Path) -> None:
     assert again.checkpoint("offline-b") is None
 
 
-def test_nothing_is_left_of_what_was_forgotten(tmp_path: Path) -> None:
+def test_only_what_is_asked_of_the_host_is_left_of_what_was_forgotten(tmp_path: Path) -> None:
     records = OfflineRecords(tmp_path / "offline")
     records.forget()
     records.write_host({})
     records.write_checkpoint({"metadata": {"uid": "offline-a"}})
+    records.write_known({"spec": {}})
     records.forget()
     assert records.host() is None
-    assert list((tmp_path / "offline").iterdir()) == []
+    assert records.checkpoints() == []
+    assert records.known() == {"spec": {}}
 
 
 def test_what_is_damaged_is_not_there(tmp_path: Path) -> None:

@@ -141,6 +141,30 @@ def test_saved_and_restored_after_the_boot(site: Site) -> None:
     assert sources == [{"containerRef": {"id": "base"}}, {"containerRef": {"id": "needs"}}]
 
 
+def test_an_agent_that_has_never_met_the_api_server_goes_by_what_others_heard(site: Site) -> None:
+    site.drain.turn()
+    site.agent()
+    assert sorted(site.shut_down().safe) == ["name-base", "name-needs"]
+
+
+def test_the_policy_is_the_one_that_was_heard_of_last(site: Site) -> None:
+    site.drain.turn()
+    site.ask(unschedulable=False, policy="All")
+    site.see()
+    assert len(site.shut_down().safe) == 3
+
+
+def test_a_full_disk_does_not_hold_up_a_drain(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    site.away = False
+    site.ask(unschedulable=True)
+    monkeypatch.setattr(site.records, "write_known", full)
+    site.until_quiet()
+    assert site.drained() == ("True", "Drained")
+
+
 def test_a_cancelled_shutdown_restores_when_the_api_server_is_back(site: Site) -> None:
     site.shut_down()
     site.shutdown = None
@@ -231,7 +255,6 @@ def test_killed_anywhere_while_the_api_server_is_away(site: Site, calls: int) ->
         site.shut_down()
     site.budget = None
     site.agent()
-    site.see()
     site.shut_down()
     site.reboot()
     site.agent()
