@@ -13,6 +13,7 @@ from ..reconcilers.drain import POLL_SECONDS, Drain
 from ..reconcilers.queue import Operations
 from ..reconcilers.registration import HEARTBEAT_SECONDS, Registration
 from ..reconcilers.restart_policy import RestartPolicies
+from .lean import give_back
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,11 @@ async def put_back_policies(operations: Operations, policies: RestartPolicies) -
                 logger.warning("restart policy not put back yet", extra={"error": str(error)})
 
     await repeatedly(turn, seconds=_EVERY_SECONDS)
+
+
+async def keep_small() -> None:
+    """For ever, keep no memory that operations have needed and freed."""
+    await repeatedly(lambda: asyncio.to_thread(give_back), seconds=_EVERY_SECONDS)
 
 
 async def keep_registered(registration: Registration) -> None:

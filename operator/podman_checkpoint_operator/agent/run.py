@@ -57,7 +57,13 @@ from .archives import CheckpointArchives
 from .drain_board import ApiBoard
 from .host_observer import HostObserver
 from .host_registry import ApiHostRegistry
-from .housekeeping import keep_drained, keep_registered, notice, put_back_policies
+from .housekeeping import (
+    keep_drained,
+    keep_registered,
+    keep_small,
+    notice,
+    put_back_policies,
+)
 from .kopf_settings import common_settings, load_credentials, login_as_client
 from .metrics import Metrics
 from .scrapes import Scrapes
@@ -221,6 +227,7 @@ async def _run(settings: Settings) -> None:
     housekeeping = asyncio.gather(
         put_back_policies(operations, policies),
         keep_registered(registration),
+        keep_small(),
         keep_drained(drain, drain_woken),
         notice(shutdowns.requested, drain_woken.set),
     )
