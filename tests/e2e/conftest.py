@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.failing import Failing
+from tests.e2e.quadlets import Quadlet
 from tests.e2e.support import Bench, clear_host, make_namespace, remove_namespace
 from tests.lab import inventory, lifecycle, paths
 from tests.lab.hosts import NamespacedHost
+from tests.lab.vm import VirtualHost
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 LOG_LINES = 40
 """Of each agent, that a failed test shows."""
+MACHINE_PATIENCE = 300.0
+"""How long a test waits for software emulation, in seconds."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -75,6 +79,38 @@ def other_hosts(lab: None) -> Iterator[dict[str, Host]]:
     yield hosts
     for host in hosts.values():
         host.down()
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[VirtualHost]:
+    """``host-v``, with an agent of the present code; off again afterwards."""
+    lifecycle.up(["host-v"])
+    host = VirtualHost("host-v")
+    host.agent_start()
+    yield host
+    host.destroy()
+
+
+@pytest.fixture
+def work(machine: VirtualHost) -> Iterator[Bench]:
+    """What ``bench`` is, on ``machine``."""
+    bench = Bench(patience=MACHINE_PATIENCE)
+    make_namespace(bench.prefix)
+    yield bench
+    machine.agent_start()
+    remove_namespace(bench.prefix)
+    clear_host(machine, bench.prefix)
+
+
+@pytest.fixture
+def quadlet(machine: VirtualHost, work: Bench) -> Iterator[Quadlet]:
+    """A Quadlet as it is by default, whose container counts."""
+    machine.load_image("busybox")
+    quadlet = Quadlet(machine, work.name("q"))
+    quadlet.install(work.prefix)
+    yield quadlet
+    machine.agent_start()
+    quadlet.remove()
 
 
 @pytest.fixture

@@ -28,24 +28,20 @@ from tests.e2e.support import (
     Bench,
     Container,
     archive_in_host,
-    clear_host,
     condition,
-    make_namespace,
-    remove_namespace,
 )
 from tests.e2e.test_cold_start import policy
 from tests.e2e.test_drain import ON_DRAIN
 from tests.e2e.test_hooks import hook
 from tests.e2e.test_hosts import podman_host
 from tests.e2e.test_verify import verify
-from tests.lab import lifecycle, vm_hold
-from tests.lab.vm import VirtualHost
+from tests.lab import vm_hold
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.e2e.quadlets import Quadlet
     from tests.lab.inventory import Host
+    from tests.lab.vm import VirtualHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.vm, pytest.mark.timeout(1800)]
 
@@ -79,26 +75,6 @@ BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 
 COPIES: Final = {"checkpoint", "pre-checkpoint", "irmap-cache"}
 """What CRIU writes beside its log, in the bundle of a container."""
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[VirtualHost]:
-    """``host-v``, with an agent of the present code; off again afterwards."""
-    lifecycle.up(["host-v"])
-    host = VirtualHost("host-v")
-    host.agent_start()
-    yield host
-    host.destroy()
-
-
-@pytest.fixture
-def work(machine: VirtualHost) -> Iterator[Bench]:
-    bench = Bench(patience=PATIENCE)
-    make_namespace(bench.prefix)
-    yield bench
-    machine.agent_start()
-    remove_namespace(bench.prefix)
-    clear_host(machine, bench.prefix)
 
 
 def cgroup(container: Container) -> str:
@@ -360,13 +336,18 @@ def test_a_unit_does_not_start_its_container_while_it_is_masked(
     machine.exec("systemctl", "daemon-reload")
 
 
-def test_a_reboot_that_nobody_drained_for_loses_nothing(machine: VirtualHost, work: Bench) -> None:
+def test_a_reboot_that_nobody_drained_for_loses_nothing(
+    machine: VirtualHost, work: Bench, quadlet: Quadlet
+) -> None:
+    """A Quadlet's container is restored by its unit, which the boot would have started."""
     vm_hold.install(machine)
+    quadlet.make_safe()
     opted_in = (ON_DRAIN, f"--label=podman-checkpoint.dev/namespace={work.prefix}")
     base = work.count(machine, *opted_in, suffix="base")
     needs = work.count(machine, *opted_in, f"--requires={base.name}", suffix="needs")
     other = work.count(machine, suffix="other")
-    before = {each.name: len(each.counts()) for each in (base, needs)}
+    saved = (base, needs, quadlet.container)
+    before = {each.name: len(each.counts()) for each in saved}
     boot = machine.exec("cat", BOOT_ID).stdout
 
     machine.exec("systemctl", "reboot", check=False)
@@ -375,8 +356,9 @@ def test_a_reboot_that_nobody_drained_for_loses_nothing(machine: VirtualHost, wo
 
     assert machine.exec("cat", BOOT_ID).stdout != boot
     wait_until(lambda: drained(machine) == "NotDraining", "the restores", timeout=PATIENCE)
-    for each in (base, needs):
+    for each in saved:
         each.require_counting_on(since=before[each.name])
+    quadlet.require_owned()
     assert other.state == "exited"
     said = vm_hold.log(machine)
     assert re.search(f"waiting for .*{base.name}", said)

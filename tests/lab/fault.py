@@ -31,6 +31,7 @@ from podman_checkpoint_operator.cli.main import main
 from podman_checkpoint_operator.host.bind_sources import BindSources
 from podman_checkpoint_operator.host.journal import DirectoryJournal
 from podman_checkpoint_operator.host.machine import LocalMachine
+from podman_checkpoint_operator.host.units import HostUnits
 from podman_checkpoint_operator.podman.service import PodmanService
 from podman_checkpoint_operator.reconcilers.journal import Step
 from podman_checkpoint_operator.stores import directory
@@ -46,6 +47,7 @@ OWNERS: Final[dict[str, Any]] = {
     "podman": PodmanService,
     "archives": CheckpointArchives,
     "machine": LocalMachine,
+    "units": HostUnits,
     "binds": BindSources,
     "store": directory,
     "file": directory.ArchiveFile,

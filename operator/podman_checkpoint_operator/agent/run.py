@@ -38,12 +38,14 @@ from ..host.namespaces import enter_cgroup_namespace
 from ..host.offline_records import OfflineRecords
 from ..host.restart_notes import RestartNotes
 from ..host.shutdown_files import ShutdownFiles
+from ..host.units import HostUnits
 from ..podman.inspection import host_from_info
 from ..podman.service import PodmanService
 from ..reconcilers import checkpoint, restore
 from ..reconcilers.drain import Drain
 from ..reconcilers.drain_told import Told
 from ..reconcilers.dump import Tools as DumpTools
+from ..reconcilers.held_units import HeldUnits
 from ..reconcilers.offline import Offline, OfflineHost, Reports
 from ..reconcilers.podman_port import PodmanError
 from ..reconcilers.queue import Operations
@@ -141,7 +143,8 @@ async def _run(settings: Settings) -> None:
         return replace(host, cpu_features=cpu_features(Path("/proc")))
 
     description = HostDescription(settings.host_root, describe, podman.release)
-    machine = LocalMachine(settings.host_root, description)
+    units = HostUnits(settings.host_root, settings.state_dir / "units")
+    machine = LocalMachine(settings.host_root, description, units)
     store = DirectoryStore(settings.archive_dir, settings.host_root)
     archives = CheckpointArchives(store, settings.host_root)
     journal = DirectoryJournal(settings.state_dir / "operations")
@@ -149,7 +152,10 @@ async def _run(settings: Settings) -> None:
         below(settings.host_root, DEFAULT_ARCHIVE_DIR).mkdir(0o700, parents=True, exist_ok=True)
     api_server = ApiServer(settings.node_name)
     policies = RestartPolicies(
-        podman, RestartNotes(settings.state_dir / "restart-policies"), machine.is_dumped
+        podman,
+        RestartNotes(settings.state_dir / "restart-policies"),
+        machine.is_dumped,
+        HeldUnits(podman, units, machine),
     )
     metrics = Metrics(product_version())
     limits = GhostLimits(

@@ -113,7 +113,7 @@ class CheckName(StrEnum):
     """File locks need `fileLocks` on both sides."""
     SYSTEMD_UNIT = "SystemdUnit"
     """A systemd unit (a Quadlet is one) that runs the container, and would start it afresh or
-    remove it while its state waits on the host."""
+    remove it while its state waits on the host; unless it is held meanwhile (quadlets.md)."""
     DISK_SPACE = "DiskSpace"
     """Room for CRIU's images (memory, tmpfs, deleted files), captured files and the archive;
     before a restore, for the unpacked archive."""

@@ -58,7 +58,7 @@ def container_checks(container: Container, wanted: Wanted) -> Iterator[Check]:
             " when it stops",
             Cause.REMOVED_ON_EXIT,
             "Set spec.leaveRunning: true and spec.archive, or create the container anew without"
-            " --rm",
+            " --rm" + (", which Quadlets have: see docs/quadlets.md" if container.unit else ""),
         )
     else:
         yield passed("RemovedOnExit", "not started with --rm")

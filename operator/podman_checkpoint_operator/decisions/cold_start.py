@@ -35,13 +35,32 @@ def checkpoint_checks(
 
 def restore_checks(container: Container, starters: Starters) -> Iterator[Check]:
     """Checks of who else has a hand in a container that is about to be restored in place."""
-    if container.unit and not starters.unit_masked:
+    if is_restored_by_unit(container, starters):
+        yield passed("SystemdUnit", f"{container.unit} restores it, and has it back then")
+    elif container.unit and not starters.unit_masked:
         yield warned(
             "SystemdUnit",
             f"the container belongs to {container.unit}, which does not know of the restore and"
             " would start it afresh",
             f"Run systemctl mask {container.unit}, until you want to hand it back",
         )
+
+
+def can_be_held(container: Container, starters: Starters) -> bool:
+    """Whether a container's unit can be told to leave the container alone.
+
+    Not in a pod: the pod's own unit makes the pod, and all that is in it, anew.
+    """
+    return bool(container.unit) and starters.unit_guarded and not container.pod
+
+
+def is_restored_by_unit(container: Container, starters: Starters) -> bool:
+    """Whether a container is restored in place by a start of its unit, as the unit's own."""
+    return (
+        can_be_held(container, starters)
+        and starters.unit_idle
+        and container.conmon_pid_file is not None
+    )
 
 
 def _policy_check(container: Container, host: Host, starters: Starters, *, stops: bool) -> Check:
@@ -75,12 +94,22 @@ def _unit_check(container: Container, starters: Starters, *, stops: bool) -> Che
         return passed("SystemdUnit", f"the container runs on in {container.unit}")
     if starters.unit_masked:
         return passed("SystemdUnit", f"{container.unit} is masked")
-    return failed(
-        "SystemdUnit",
+    if can_be_held(container, starters):
+        return passed("SystemdUnit", f"{container.unit} is held until it restores the container")
+    unsafe = (
         f"the container belongs to {container.unit}, which would remove it or start it afresh when"
-        " it stops, or after a reboot",
-        Cause.COLD_START,
-        f"Run systemctl mask {container.unit} and systemctl daemon-reload first (a unit file in"
-        " /etc/systemd/system must be moved away for that), and unmask it when the container may"
-        " start afresh; or set spec.leaveRunning: true with spec.archive",
+        " it stops, or after a reboot"
     )
+    by_hand = (
+        f"run systemctl mask {container.unit} and systemctl daemon-reload first (a unit file in"
+        " /etc/systemd/system must be moved away for that), and unmask it when the container may"
+        " start afresh; or set spec.leaveRunning: true with spec.archive"
+    )
+    if container.pod:
+        remedy = f"{by_hand[0].upper()}{by_hand[1:]}"
+    else:
+        remedy = (
+            "Give the unit the drop-in of docs/quadlets.md, run systemctl daemon-reload and, for a"
+            f" Quadlet, systemctl restart {container.unit}; or {by_hand}"
+        )
+    return failed("SystemdUnit", unsafe, Cause.COLD_START, remedy)

@@ -123,6 +123,8 @@ class Container:
     """Whose resources only may touch it, by its label; None without one."""
     unit: str = ""
     """The systemd unit, a Quadlet's also, that runs it."""
+    conmon_pid_file: Path | None = None
+    """Where Podman writes which process watches over it while it runs."""
 
     @property
     def mount_sources(self) -> tuple[Path, ...]:
@@ -178,6 +180,10 @@ class Starters:
     """``podman-restart.service`` is enabled: it starts containers by their restart policies."""
     unit_masked: bool = False
     """The systemd unit that the container belongs to cannot be started."""
+    unit_guarded: bool = False
+    """The unit neither starts nor removes its container while it is held."""
+    unit_idle: bool = False
+    """The unit is known to systemd, and not active."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ the capture of the files. So the agent freezes the container's cgroup around bot
 
 *Which* cgroup matters. It must be exactly the one that the OCI runtime hands to CRIU. CRIU thaws
 that one for moments, to run its parasite code; with an ancestor frozen it would wait for ever. crun
-under systemd uses ``libpod-<ID>.scope/container``, runc ``libpod-<ID>``.
+under systemd uses ``libpod-<ID>.scope/container``, runc ``libpod-<ID>``; of a Quadlet it is
+``libpod-payload-<ID>`` in the group of the unit.
 
 *Who thaws* must not depend on the agent. Before each freeze a guard process is started
 (:mod:`.thaw_guard`) that outlives the agent and thaws as soon as the agent is gone, or at the time
@@ -60,7 +61,8 @@ def container_cgroup(pid_cgroup: str, container_id: str) -> PurePosixPath:
             " spec.leaveRunning: false",
         )
     path = PurePosixPath(unified[0])
-    names = (f"libpod-{container_id}.scope", f"libpod-{container_id}")
+    kinds = (f"{container_id}.scope", container_id, f"payload-{container_id}")
+    names = [f"libpod-{kind}" for kind in kinds]
     for depth, part in enumerate(path.parts):
         if part not in names:
             continue
@@ -69,7 +71,7 @@ def container_cgroup(pid_cgroup: str, container_id: str) -> PurePosixPath:
         return PurePosixPath(*path.parts[: depth + 1], *(inner if inner == ("container",) else ()))
     raise _cannot_freeze(
         f"the container has no cgroup of its own; its processes are in {path}",
-        "run the container without --cgroups=disabled or split, or set spec.leaveRunning: false",
+        "run the container without --cgroups=disabled, or set spec.leaveRunning: false",
     )
 
 

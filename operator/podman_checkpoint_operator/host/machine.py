@@ -34,6 +34,7 @@ from .holes import make_holes
 from .namespaces import socket_in
 from .processes import is_traced, look_at
 from .sessions import end_session
+from .units import HostUnits
 
 # Everything that Podman keeps in a bundle of a checkpoint beside the images, by its sources, and
 # our note.
@@ -60,10 +61,12 @@ class LocalMachine:
     Args:
         root: where the host's file system is.
         description: of that host.
+        units: of that host.
     """
 
-    def __init__(self, root: Path, description: HostDescription) -> None:
+    def __init__(self, root: Path, description: HostDescription, units: HostUnits) -> None:
         self._root = root
+        self._units = units
         self._description = description
         # Processes are looked at through the agent's own /proc: it shares the host's PID namespace.
         self._proc = Path("/proc")
@@ -126,10 +129,8 @@ class LocalMachine:
 
     def starters(self, container: Container) -> Starters:
         """Return what may start a container beside its users."""
-        return Starters(
-            podman_restart=systemd.is_enabled(self._root, _PODMAN_RESTART),
-            unit_masked=bool(container.unit) and systemd.is_masked(self._root, container.unit),
-        )
+        starters = Starters(systemd.is_enabled(self._root, _PODMAN_RESTART))
+        return self._units.look(container.unit, starters) if container.unit else starters
 
     def symlinked_sources(self, container: Container) -> tuple[Path, ...]:
         """Return the sources of a container's mounts, Podman's own too, that are symbolic links."""

@@ -10,13 +10,14 @@ PATHS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SECONDS: Final = 30
 
 
-def run_on_host(root: Path, *argv: str, stdin: str = "") -> str | None:
+def run_on_host(root: Path, *argv: str, stdin: str = "", seconds: float = _SECONDS) -> str | None:
     """Run a program of the host, and return what it says; None if it fails or is not there.
 
     Args:
         root: where the host's file system is.
         argv: the program and its arguments.
         stdin: what it reads.
+        seconds: how long it may take.
     """
     inside = () if root == Path("/") else ("chroot", str(root))
     try:
@@ -25,7 +26,7 @@ def run_on_host(root: Path, *argv: str, stdin: str = "") -> str | None:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=seconds,
             check=True,
             env={"PATH": PATHS},
         ).stdout

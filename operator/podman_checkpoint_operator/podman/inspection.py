@@ -60,6 +60,7 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         restart_policy=_restart_policy(host_config.get("RestartPolicy") or {}),
         namespace=(config.get("Labels") or {}).get(NAMESPACE_LABEL),
         unit=(config.get("Labels") or {}).get(_UNIT_LABEL, ""),
+        conmon_pid_file=Path(data["ConmonPidFile"]) if data.get("ConmonPidFile") else None,
         health_check=_is_checked(config.get("Healthcheck") or {}),
         infra=bool(data.get("IsInfra")),
         joined=_joined(host_config),

@@ -95,7 +95,7 @@ class Dumper:
             self._pre_copy(container)
             self._begin(Step.CHECKPOINTING, container)
             self._note_origin(container)
-            self._suspend_policy(container)
+            self._suspend_starts(container)
             return self._checkpoint(container, leave_running=False)
 
         self._with_ghost_limit(container, dump)
@@ -119,8 +119,14 @@ class Dumper:
         origin["startedAt"] = container.started_at.isoformat()
         self._machine.note_origin(container.bundle, origin)
 
-    def _suspend_policy(self, container: Container) -> None:
+    def _suspend_starts(self, container: Container) -> None:
         """Not before the dumps for an archive are written: they hold the policy."""
+        if self._policies.units.hold(container):
+            self._operation.event(
+                "Normal",
+                "UnitHeld",
+                f"{container.unit} does not start until it restores container {container.name}",
+            )
         if self._policies.suspend(container):
             self._operation.event(
                 "Normal",

@@ -1,5 +1,7 @@
 """Keeps a container that was stopped by a checkpoint from being started afresh behind our back.
 
+By its unit, if it has one: :mod:`.held_units`.
+
 Podman starts containers with certain restart policies when the host boots. Such a policy is taken
 from the container before the dump that stops it, and given back when the container runs again,
 whoever has started it. It is noted on the host before it is taken: at every moment either the
@@ -14,6 +16,7 @@ from typing import Final, Protocol
 
 from ..decisions.cold_start import NEVER, is_started_at_boot
 from ..decisions.facts import Container, RestartPolicy, State
+from .held_units import HeldUnits
 from .podman_port import Podman, PodmanError
 
 logger = logging.getLogger(__name__)
@@ -41,8 +44,14 @@ class RestartPolicies:
     """The restart policies of the host's containers, as far as they are suspended."""
 
     def __init__(
-        self, podman: Podman, notes: Notes, is_dumped: Callable[[Container], bool]
+        self,
+        podman: Podman,
+        notes: Notes,
+        is_dumped: Callable[[Container], bool],
+        units: HeldUnits,
     ) -> None:
+        self.units = units
+        """The containers' units, which are settled with the policies."""
         self._podman = podman
         self._notes = notes
         self._is_dumped = is_dumped
@@ -62,6 +71,10 @@ class RestartPolicies:
         To be called while no operation is under way that may stop the container, as often as one
         likes: what cannot be done now is left to the next call.
         """
+        self.units.settle(container_id)
+        self._settle_policy(container_id)
+
+    def _settle_policy(self, container_id: str) -> None:
         policy = self._notes.read(container_id)
         if policy is None:
             return
@@ -78,5 +91,5 @@ class RestartPolicies:
             self._notes.remove(container_id)
 
     def suspended(self) -> list[str]:
-        """Return the IDs of the containers whose policies are suspended, or were."""
-        return self._notes.containers()
+        """Return the IDs of the containers that may have something to be settled."""
+        return sorted({*self._notes.containers(), *self.units.held()})

@@ -208,7 +208,9 @@ class LocalRestore:
             ignore_static_mac=self._spec.ignore_static_mac,
         )
         try:
-            statistics = self._podman.restore(container.id, options, timeout=operation.remaining())
+            statistics = self._policies.units.restore(
+                container, options, timeout=operation.remaining()
+            )
         except PodmanTimedOut as error:
             self._settle(container, error)
             statistics = {}
@@ -239,8 +241,9 @@ class LocalRestore:
 
     def _finish(self, container: Container) -> None:
         """End well; what the container has done since it was seen running is its own affair."""
-        self._machine.clear_stored_checkpoint(container.bundle)
+        # A power cut in between must not leave a unit that waits for a state that is gone.
         self._policies.settle(container.id)
+        self._machine.clear_stored_checkpoint(container.bundle)
         self._operation.status["container"] = identity(container)
         message = f"Container {container.name} goes on where it was saved"
         self._operation.reached(ConditionType.RESTORED, Reason.RESTORED, message)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from podman_checkpoint_operator.api.reasons import Cause
 from podman_checkpoint_operator.decisions.cold_start import (
     checkpoint_checks,
+    is_restored_by_unit,
     is_started_at_boot,
     restore_checks,
 )
@@ -64,8 +66,36 @@ def test_a_container_that_runs_on_or_is_not_started_at_boot_is_nobodys_affair() 
 def test_a_unit_must_be_masked_while_its_container_is_stopped() -> None:
     _, unit = checked(OF_A_UNIT)
     assert (unit.result, unit.cause) == ("Fail", Cause.COLD_START)
+    assert "docs/quadlets.md" in unit.remedy
     assert "systemctl mask db.service" in unit.remedy
     assert checked(OF_A_UNIT, Starters(unit_masked=True))[1].result == "Pass"
+
+
+GUARDED = Starters(unit_guarded=True, unit_idle=True)
+
+
+def test_a_guarded_unit_is_held_and_restores() -> None:
+    _, unit = checked(OF_A_UNIT, GUARDED)
+    assert unit.message == "db.service is held until it restores the container"
+    restorable = replace(OF_A_UNIT, conmon_pid_file=Path("/run/conmon.pid"))
+    (unit,) = restore_checks(restorable, GUARDED)
+    assert (unit.result, unit.message) == ("Pass", "db.service restores it, and has it back then")
+
+
+def test_in_a_pod_a_unit_cannot_be_held() -> None:
+    """The unit of the pod makes the pod anew."""
+    _, unit = checked(replace(OF_A_UNIT, pod="p"), GUARDED)
+    assert (unit.result, unit.cause) == ("Fail", Cause.COLD_START)
+    assert unit.remedy.startswith("Run systemctl mask db.service")
+
+
+@pytest.mark.parametrize(
+    "starters",
+    [replace(GUARDED, unit_idle=False), replace(GUARDED, unit_guarded=False)],
+)
+def test_a_unit_that_is_active_or_not_guarded_does_not_restore(starters: Starters) -> None:
+    restorable = replace(OF_A_UNIT, conmon_pid_file=Path("/run/conmon.pid"))
+    assert not is_restored_by_unit(restorable, starters)
 
 
 def test_a_restored_container_is_not_known_to_its_unit() -> None:

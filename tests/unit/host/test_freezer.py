@@ -243,6 +243,8 @@ class TestContainerCgroup:
             (f"/machine.slice/{SCOPE}/container", f"/machine.slice/{SCOPE}/container"),
             # runc under systemd
             (f"/machine.slice/{SCOPE}", f"/machine.slice/{SCOPE}"),
+            # a Quadlet: --cgroups=split
+            (f"/system.slice/db.service/libpod-payload-{ID}",) * 2,
             # systemd in the container makes groups of its own
             (f"/machine.slice/{SCOPE}/container/init.scope", f"/machine.slice/{SCOPE}/container"),
             (f"/libpod_parent/libpod-{ID}/init.scope", f"/libpod_parent/libpod-{ID}"),

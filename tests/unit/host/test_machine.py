@@ -12,12 +12,17 @@ import pytest
 
 from podman_checkpoint_operator.host.description import HostDescription
 from podman_checkpoint_operator.host.machine import LocalMachine
+from podman_checkpoint_operator.host.units import HostUnits
 from tests.unit.samples import CONTAINER
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> LocalMachine:
-    return LocalMachine(tmp_path, create_autospec(HostDescription, instance=True))
+    return LocalMachine(
+        tmp_path,
+        create_autospec(HostDescription, instance=True),
+        create_autospec(HostUnits, instance=True),
+    )
 
 
 @pytest.fixture

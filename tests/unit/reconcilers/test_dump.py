@@ -19,6 +19,7 @@ from podman_checkpoint_operator.decisions.failures import OperationFailed
 from podman_checkpoint_operator.decisions.ghost import Held, Need
 from podman_checkpoint_operator.reconcilers.archive_port import Archives
 from podman_checkpoint_operator.reconcilers.dump import Dumper, Tools
+from podman_checkpoint_operator.reconcilers.held_units import HeldUnits
 from podman_checkpoint_operator.reconcilers.journal import Step
 from podman_checkpoint_operator.reconcilers.machine_port import Machine
 from podman_checkpoint_operator.reconcilers.operation import Operation
@@ -86,7 +87,8 @@ def dumper(sizes: list[int], **spec: Any) -> tuple[Dumper, Operation, RecordingR
     archives = create_autospec(Archives, instance=True)
     wanted = CheckpointSpec.model_validate(fields)
     policies = create_autospec(RestartPolicies, instance=True)
-    policies.suspend.return_value = False
+    policies.units = create_autospec(HeldUnits, instance=True)
+    policies.units.hold.return_value = policies.suspend.return_value = False
     tools = Tools(podman, machine, archives, limits, policies, Mock())  # type: ignore[arg-type]
     made = Dumper(tools, operation, wanted)
     return made, operation, reporter

@@ -11,6 +11,7 @@ from unittest.mock import create_autospec
 import pytest
 
 from podman_checkpoint_operator.decisions.facts import Container, RestartPolicy, State
+from podman_checkpoint_operator.reconcilers.held_units import HeldUnits
 from podman_checkpoint_operator.reconcilers.podman_port import Podman, PodmanError
 from podman_checkpoint_operator.reconcilers.restart_policy import RestartPolicies
 from tests.unit.samples import CONTAINER
@@ -70,7 +71,9 @@ def wired(container: Container | None = DB) -> tuple[RestartPolicies, OnePodman,
     podman = create_autospec(Podman, instance=True)
     podman.find.side_effect = one.find
     podman.set_restart_policy.side_effect = one.set_restart_policy
-    return RestartPolicies(podman, notes, lambda _: one.dumped), one, notes
+    units = create_autospec(HeldUnits, instance=True)
+    units.held.return_value = []
+    return RestartPolicies(podman, notes, lambda _: one.dumped, units), one, notes
 
 
 def policy(podman: OnePodman) -> RestartPolicy:
