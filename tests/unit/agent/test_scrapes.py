@@ -21,6 +21,7 @@ from podman_checkpoint_operator.podman.service import PodmanService
 from podman_checkpoint_operator.reconcilers.observer import Load
 from podman_checkpoint_operator.reconcilers.podman_port import PodmanUnreachable
 from podman_checkpoint_operator.stores.directory import DirectoryStore
+from tests.unit.ports import free_port
 
 REACHABLE = "podman_checkpoint_podman_reachable"
 USABLE = 'podman_checkpoint_store_usable{store="default"}'
@@ -28,7 +29,7 @@ USABLE = 'podman_checkpoint_store_usable{store="default"}'
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrapes, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(scrapes, "_PATIENCE_SECONDS", 1.0)
 
 
 @pytest.fixture
@@ -40,7 +41,11 @@ def released() -> Iterator[threading.Event]:
 
 
 def served(
-    store: Path, release: Callable[[], Any], *paths: str, url: str = "http://127.0.0.1:{}/metrics"
+    store: Path,
+    release: Callable[[], Any],
+    *paths: str,
+    url: str = "http://127.0.0.1:{}/metrics",
+    afterwards: Callable[[], None] = lambda: None,
 ) -> list[tuple[int, str]]:
     """Serve metrics, and return status and text of what GETs of these paths answer."""
     podman = create_autospec(PodmanService, instance=True)
@@ -49,7 +54,9 @@ def served(
 
     async def body() -> list[tuple[int, str]]:
         async with scrapes.served(url.format(port)):
-            return [await asyncio.to_thread(get, port, path) for path in paths]
+            answers = [await asyncio.to_thread(get, port, path) for path in paths]
+        afterwards()  # before the loop waits for its threads
+        return answers
 
     port = free_port()
     return asyncio.run(body())
@@ -60,12 +67,6 @@ def get(port: int, path: str) -> tuple[int, str]:
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
 
 
 def test_a_healthy_host(tmp_path: Path) -> None:
@@ -91,11 +92,10 @@ def test_podman_that_hangs_is_asked_once_and_holds_up_no_scrape(
 
     def hang() -> str:
         asked.append(1)
-        threading.Timer(1, released.set).start()
-        released.wait(30)
+        released.wait(60)
         return "5.4.2"
 
-    answers = served(tmp_path, hang, "/metrics", "/metrics")
+    answers = served(tmp_path, hang, "/metrics", "/metrics", afterwards=released.set)
     texts = [text for _, text in answers]
     assert all(f"{REACHABLE} 0.0" in text for text in texts)
     assert all(f"{USABLE} 1.0" in text for text in texts)

@@ -14,13 +14,12 @@ from podman_checkpoint_operator.controller.authorizer import Authorizer
 from podman_checkpoint_operator.reconcilers.resource import StatusUnwritable
 from tests.lab import pki
 from tests.unit.decisions.test_reading import Cluster, review
+from tests.unit.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Ask = Callable[[bytes], dict[str, Any]]
-
-ADDRESS = "https://127.0.0.1:18443"
 
 
 class Away(Cluster):
@@ -36,16 +35,17 @@ def decisions() -> list[str]:
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory, decisions: list[str]) -> Iterator[Ask]:
     keys = pki.ensure(tmp_path_factory.mktemp("pki"), address="127.0.0.1")
+    address = f"https://127.0.0.1:{free_port()}"
     trusting = ssl.create_default_context(cafile=str(keys.authority.certificate))
 
     def call(body: bytes) -> dict[str, Any]:
-        request = urllib.request.Request(f"{ADDRESS}/?timeout=3s", body, method="POST")
+        request = urllib.request.Request(f"{address}/?timeout=3s", body, method="POST")
         with urllib.request.urlopen(request, context=trusting, timeout=30) as answer:
             found: dict[str, Any] = json.loads(answer.read())
         return found
 
     pair = keys.authorizer
-    with Authorizer(Cluster(), decisions.append).served(ADDRESS, pair.certificate, pair.key):
+    with Authorizer(Cluster(), decisions.append).served(address, pair.certificate, pair.key):
         yield call
 
 
