@@ -136,6 +136,8 @@ class HostUnits:
         """Have a unit restore instead of start, for the time of a block."""
         drop_in = self._drop_in(container.unit)
         drop_in.parent.mkdir(parents=True, exist_ok=True)
+        for name in (_OUTPUT, _ERRORS):
+            (drop_in.parent / name).unlink(missing_ok=True)
         loaded = self._loaded(container.unit)
         text = _drop_in_text(container, options, loaded, timeout)
         replace_file(drop_in, text.encode(), mode=0o644)
@@ -189,8 +191,9 @@ def _drop_in_text(
         # Podman ends when the container runs, and leaves the process that watches over it.
         *("Type=forking", f"PIDFile={_literal(container.conmon_pid_file)}"),
         *("Restart=no", f"TimeoutStartSec={max(1, round(timeout))}"),
-        f"StandardOutput=truncate:{_literal(folder / _OUTPUT)}",
-        f"StandardError=truncate:{_literal(folder / _ERRORS)}",
+        # Not truncate: the command after the restore would begin it anew.
+        f"StandardOutput=append:{_literal(folder / _OUTPUT)}",
+        f"StandardError=append:{_literal(folder / _ERRORS)}",
     ]
     return "\n".join(filter(None, lines)) + "\n"
 

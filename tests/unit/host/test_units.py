@@ -177,12 +177,14 @@ def test_a_unit_is_started_only_if_its_start_was_skipped(made: HostUnits, host: 
 
 def test_a_start_restores(made: HostUnits, host: Systemd, tmp_path: Path) -> None:
     seen = []
+    output = drop_in(tmp_path).with_suffix(".out")
+    output.parent.mkdir(parents=True)
+    output.write_text("of an agent that was killed")
 
     def start() -> bool:
+        assert not output.exists()
         seen.append(drop_in(tmp_path).read_text())
-        drop_in(tmp_path).with_suffix(".out").write_text(
-            '{"container_statistics": [{"criu_statistics": {"restore_time": 7}}]}'
-        )
+        output.write_text('{"container_statistics": [{"criu_statistics": {"restore_time": 7}}]}')
         return True
 
     host.on_start = start
@@ -198,6 +200,7 @@ def test_a_start_restores(made: HostUnits, host: Systemd, tmp_path: Path) -> Non
     assert f"ExecStart={restore} --file-locks {DB.id}\n" in text
     assert f"ExecStartPost=/bin/sh -c \"echo {DB.id} >'/run/db.cid'\"\n" in text
     assert "PIDFile=/run/userdata/conmon.pid\n" in text
+    assert f"StandardOutput=append:/{output.relative_to(tmp_path)}\n" in text
 
 
 def test_what_podman_says_of_a_failure(made: HostUnits, host: Systemd, tmp_path: Path) -> None:
