@@ -76,4 +76,5 @@ def test_units_are_named_as_they_are_installed() -> None:
         if command.startswith(OF_SYSTEMD)
         for unit in re.findall(r"podman[\w.-]+", command)
     }
-    assert named == units
+    assert "podman-checkpoint-agent.service" in named
+    assert named <= units
