@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.e2e.support import Bench
+    from tests.lab.inventory import Host
 
 pytestmark = pytest.mark.lab
 
@@ -40,7 +41,8 @@ def host(bench: Bench, request: pytest.FixtureRequest) -> Iterator[NamespacedHos
     host.exec("mount", "--make-rprivate", "/")
 
 
-def logs(host: NamespacedHost, container: str) -> str:
+def logs(host: Host, container: str) -> str:
+    """Return what a container has said."""
     done = host.exec("podman", "logs", container, check=False)
     return done.stdout + done.stderr
 
