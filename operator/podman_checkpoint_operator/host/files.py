@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,12 @@ def replace_file(path: Path, content: bytes, *, mode: int) -> None:
         os.fsync(descriptor)
     temporary.rename(path)
     sync_directory(path.parent)
+
+
+def write_object(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace a file by a JSON object, as :func:`replace_file`, in a folder that is the agent's."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace_file(path, json.dumps(content).encode(), mode=0o600)
 
 
 def read_object(path: Path) -> dict[str, Any] | None:

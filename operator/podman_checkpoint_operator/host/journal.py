@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from ..reconcilers.journal import Entry
-from .files import replace_file
+from .files import write_object
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +28,7 @@ class DirectoryJournal:
 
     def write(self, entry: Entry) -> None:
         """Replace the entry of an operation, durably."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_file(self._path(entry.uid), json.dumps(entry.to_json()).encode(), mode=0o600)
+        write_object(self._path(entry.uid), entry.to_json())
 
     def remove(self, uid: str) -> None:
         """Forget an operation, if it is known."""

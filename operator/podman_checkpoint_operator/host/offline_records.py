@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .files import read_object, replace_file, sync_directory
+from .files import read_object, sync_directory, write_object
 
 _HOST = "host.json"
 _KNOWN = "known.json"
@@ -30,7 +29,7 @@ class OfflineRecords:
 
     def write_known(self, asked: Mapping[str, Any]) -> None:
         """Keep what the API server asks of the host; it is not forgotten."""
-        self._write(self._folder / _KNOWN, asked)
+        write_object(self._folder / _KNOWN, asked)
 
     def host(self) -> Mapping[str, Any] | None:
         """Return the PodmanHost with what was told of its drain; None if nothing was."""
@@ -38,7 +37,7 @@ class OfflineRecords:
 
     def write_host(self, host: Mapping[str, Any]) -> None:
         """Keep the PodmanHost."""
-        self._write(self._folder / _HOST, host)
+        write_object(self._folder / _HOST, host)
 
     def checkpoints(self) -> list[Mapping[str, Any]]:
         """Return all checkpoints."""
@@ -51,7 +50,7 @@ class OfflineRecords:
 
     def write_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Keep a checkpoint."""
-        self._write(self._path(checkpoint["metadata"]["uid"]), checkpoint)
+        write_object(self._path(checkpoint["metadata"]["uid"]), checkpoint)
 
     def forget(self) -> None:
         """Forget everything, the PodmanHost last."""
@@ -62,7 +61,3 @@ class OfflineRecords:
 
     def _path(self, uid: str) -> Path:
         return self._folder / f"checkpoint-{os.path.basename(uid)}.json"
-
-    def _write(self, path: Path, content: Mapping[str, Any]) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(path, json.dumps(content).encode(), mode=0o600)

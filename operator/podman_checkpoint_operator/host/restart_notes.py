@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..decisions.facts import RestartPolicy
-from .files import replace_file, sync_directory
+from .files import sync_directory, write_object
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +25,7 @@ class RestartNotes:
 
     def write(self, container_id: str, policy: RestartPolicy) -> None:
         """Note the policy that a container is to get back."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        content = json.dumps(asdict(policy)).encode()
-        replace_file(self._path(container_id), content, mode=0o600)
+        write_object(self._path(container_id), asdict(policy))
 
     def read(self, container_id: str) -> RestartPolicy | None:
         """Return the policy that a container is to get back, if one is noted."""

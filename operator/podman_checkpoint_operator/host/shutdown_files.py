@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from ..decisions.shutdown import Answer
-from .files import read_object, replace_file, sync_directory
+from .files import read_object, sync_directory, write_object
 
 
 class ShutdownFiles:
@@ -34,9 +33,8 @@ class ShutdownFiles:
 
     def ask(self) -> str:
         """Ask for the containers to be saved; return what the answer will go by."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         request = f"{self._boot_id()} {time.time_ns()}"
-        _write(self._request, {"request": request, "bootID": self._boot_id()})
+        write_object(self._request, {"request": request, "bootID": self._boot_id()})
         return request
 
     def withdraw(self) -> bool:
@@ -58,7 +56,7 @@ class ShutdownFiles:
         """Tell how far a request is."""
         said = {"request": request, **asdict(answer)}
         if read_object(self._answer) != json.loads(json.dumps(said)):
-            _write(self._answer, said)
+            write_object(self._answer, said)
 
     def answered(self, request: str) -> Answer | None:
         """Return what was last told about a request."""
@@ -67,7 +65,3 @@ class ShutdownFiles:
             return None
         lists = {name: tuple(said.get(name) or ()) for name in ("safe", "waiting")}
         return Answer(**lists, lost=said.get("lost") or {}, trouble=said.get("trouble") or "")
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    replace_file(path, json.dumps(content).encode(), mode=0o600)

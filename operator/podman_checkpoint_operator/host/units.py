@@ -22,7 +22,7 @@ from typing import Final
 
 from ..decisions.facts import Container, Starters
 from ..reconcilers.podman_port import PodmanError, PodmanTimedOut, RestoreOptions
-from .files import below, replace_file, sync_directory
+from .files import below, replace_file, sync_directory, write_object
 from .systemd import LoadedUnit, is_masked, loaded_unit, systemctl
 
 logger = logging.getLogger(__name__)
@@ -71,8 +71,7 @@ class HostUnits:
 
     def hold(self, unit: str, container_id: str) -> None:
         """Keep a unit from starting and removing its container, durably."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_file(self._folder / unit, json.dumps({"id": container_id}).encode(), mode=0o600)
+        write_object(self._folder / unit, {"id": container_id})
 
     def held(self) -> dict[str, str]:
         """Return the units that are held, each with the ID of its container."""
