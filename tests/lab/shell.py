@@ -14,7 +14,9 @@ class CommandFailed(RuntimeError):
     """A program ended with an error; the message holds its output."""
 
     def __init__(self, argv: Sequence[str], code: int, output: str) -> None:
-        super().__init__(f"{' '.join(argv)}: exit status {code}\n{output.strip()}")
+        # A word may be a whole program.
+        command = " ".join(f"{word[:200]}…" if len(word) > 200 else word for word in argv)
+        super().__init__(f"{command}: exit status {code}\n{output.strip()}")
         self.code = code
         self.output = output
 

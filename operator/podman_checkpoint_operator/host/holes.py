@@ -22,6 +22,7 @@ from ..decisions.facts import Extent, SparseFile
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _KEEP_SIZE: Final = 1
 _PUNCH_HOLE: Final = 2
+_CAPABILITY: Final = "security.capability"
 _CHUNK: Final = 4 << 20
 _BLOCK: Final = 4096
 _NOT_THIS_ONE: Final = frozenset(
@@ -33,7 +34,8 @@ _NOT_THIS_ONE: Final = frozenset(
 def make_holes(root: Path, files: Iterable[SparseFile]) -> Iterator[None]:
     """Make the holes of files; each step of the iteration needs that nobody writes to them.
 
-    Files that are not there any more, and ranges that have content, are left as they are.
+    Files that are not there any more or have capabilities, and ranges that have content, are left
+    as they are.
 
     Args:
         root: the tree that the files' names are relative to.
@@ -134,4 +136,5 @@ def _open(root: Path, name: bytes, opened: ExitStack) -> int | None:
         return None
     file = os.open(f"/proc/self/fd/{place}", os.O_RDWR | os.O_CLOEXEC)
     opened.callback(os.close, file)
-    return file
+    # The kernel takes capabilities with every change; put back, they would be gone for a moment.
+    return None if _CAPABILITY in os.listxattr(file) else file

@@ -52,6 +52,22 @@ def test_once_is_enough(tmp_path: Path) -> None:
     assert make(tmp_path, "file", (0, 9 * MIB)) == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives capabilities to a file")
+def test_a_program_keeps_its_capabilities(tmp_path: Path) -> None:
+    capability = b"\1\0\0\2" + b"\x20\xff" + bytes(14)
+    path = filled(tmp_path / "file", bytes(MIB))
+    os.setxattr(path, "security.capability", capability)
+    make(tmp_path, "file", (0, MIB))
+    assert os.getxattr(path, "security.capability") == capability
+
+
+def test_a_setuid_program_stays_one(tmp_path: Path) -> None:
+    path = filled(tmp_path / "file", bytes(MIB))
+    path.chmod(0o6755)
+    make(tmp_path, "file", (0, MIB))
+    assert path.stat().st_mode & 0o7777 == 0o6755
+
+
 def test_what_was_written_meanwhile_stays(tmp_path: Path) -> None:
     path = filled(tmp_path / "file", bytes(12 * MIB))
     steps = make_holes(tmp_path, [SparseFile("", "file", ((0, 12 * MIB),))])
