@@ -15,7 +15,7 @@ from .waiting import WaitError, wait_until
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 LOG: Final = "/var/log/podman-checkpoint-agent.log"
 KUBECONFIG: Final = "/etc/podman-checkpoint/kubeconfig"
@@ -36,6 +36,11 @@ exec "$@" >>{LOG} 2>&1 </dev/null
 
 IS_RUNNING: Final = f'grep -qx "$(cat {PID_FILE})" {CGROUP}/cgroup.procs'
 """The helpers that an agent starts are in its group, too, and may outlive it."""
+
+
+def without_capabilities(*names: str) -> tuple[str, ...]:
+    """Return what goes before a command that is to run without these capabilities."""
+    return ("setpriv", f"--bounding-set={','.join(f'-{each.lower()}' for each in names)}", "--")
 
 
 class RunsPrograms(Protocol):
@@ -66,7 +71,7 @@ class AgentProcess:
     def is_running(self) -> bool:
         return self._succeeds("sh", "-c", IS_RUNNING)
 
-    def start(self, env: Mapping[str, str]) -> None:
+    def start(self, env: Mapping[str, str], *, without: Sequence[str] = ()) -> None:
         """Start the checkout's present code, in place of an agent that runs anything else."""
         launch = agents.prepare(release_of(self._host.name))
         self._write(COMMAND, launch.script, mode="755")
@@ -74,6 +79,8 @@ class AgentProcess:
             words = self._words({**env, "PYTHONPATH": launch.python_path}, *launch.fault_command)
         else:
             words = self._words(env, COMMAND)
+        if without:
+            words = [*without_capabilities(*without), *words]
         started_with = self._launch_digest(words, launch)
         if self.is_running():
             if self._host.exec("cat", LAUNCH_FILE).stdout.strip() == started_with:

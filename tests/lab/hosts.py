@@ -27,7 +27,7 @@ from .waiting import WaitError, wait_until
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
 INIT: Final = Path(__file__).with_name("init.sh")
@@ -234,13 +234,16 @@ class NamespacedHost:
         """Give the host the agent and its credential. From then on, it starts at every reboot."""
         self._agent.install(kubeconfig)
 
-    def agent_start(self, env: Mapping[str, str] | None = None) -> None:
+    def agent_start(
+        self, env: Mapping[str, str] | None = None, *, without: Sequence[str] = ()
+    ) -> None:
         """Start the agent with the checkout's present code; nothing when just that runs already.
 
         Args:
             env: further environment variables, for this start only.
+            without: capabilities that it does not get, for this start only.
         """
-        self._agent.start(env or {})
+        self._agent.start(env or {}, without=without)
 
     def agent_kill(self) -> None:
         """Kill the agent's main process with SIGKILL, and nothing that it started."""

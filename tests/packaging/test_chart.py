@@ -18,6 +18,7 @@ import yaml
 
 from podman_checkpoint_operator.api.names import ON_DRAIN_LABEL
 from podman_checkpoint_operator.cli import controller
+from podman_checkpoint_operator.decisions.capabilities import NEEDS
 from tests.lab import helm, tools
 from tests.lab.paths import CHECKOUT
 from tests.lab.shell import CommandFailed, run
@@ -278,6 +279,21 @@ def test_the_quadlet_and_the_pod_may_do_the_same() -> None:
     volumes = [value.split(":")[:2] for value in quadlet("Volume")]
     assert volumes == [
         [sources[each["name"]], each["mountPath"]] for each in container["volumeMounts"]
+    ]
+
+
+def test_the_agent_gets_the_capabilities_that_its_work_needs() -> None:
+    """The Pod here and the Quadlet by the test above; the page says what each is for."""
+    (daemon_set,) = of_kind(rendered(), "DaemonSet").values()
+    (container,) = daemon_set["spec"]["template"]["spec"]["containers"]
+    capabilities = container["securityContext"]["capabilities"]
+    assert capabilities == {"drop": ["ALL"], "add": sorted(NEEDS)}
+    page = (CHECKOUT / "docs/install.md").read_text()
+    rows = page.partition("| capability | why |\n|---|---|\n")[2].partition("\n\n")[0]
+    assert rows.splitlines() == [
+        f"| `{name}` | {need.work} it to {need.purpose}"
+        f"{' (in a container)' if need.contained_only else ''} |"
+        for name, need in NEEDS.items()
     ]
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
-import os
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,16 +22,15 @@ from ..api.names import (
     RESTORES,
     VERSION,
 )
+from ..decisions.capabilities import Rights
 from ..decisions.facts import Host
 from ..handlers import Handled, register, resource_of
 from ..host.cpu import cpu_features
 from ..host.description import HostDescription
-from ..host.file_lock import AGENT_LOCK, acquire
 from ..host.files import below
 from ..host.ghost_limits import GhostLimits
 from ..host.journal import DirectoryJournal
 from ..host.machine import LocalMachine
-from ..host.namespaces import enter_cgroup_namespace
 from ..host.offline_records import OfflineRecords
 from ..host.restart_notes import RestartNotes
 from ..host.shutdown_files import ShutdownFiles
@@ -48,6 +44,7 @@ from ..reconcilers.dump import Tools as DumpTools
 from ..reconcilers.held_units import HeldUnits
 from ..reconcilers.offline import Offline, OfflineHost, Reports
 from ..reconcilers.podman_port import PodmanError
+from ..reconcilers.powerless import powerful
 from ..reconcilers.queue import Operations
 from ..reconcilers.registration import Registration
 from ..reconcilers.resource import StatusUnwritable
@@ -70,20 +67,12 @@ from .kopf_settings import common_settings, load_credentials, login_as_client
 from .metrics import Metrics
 from .scrapes import Scrapes
 from .settings import DEFAULT_ARCHIVE_DIR, Settings
+from .start import alone, enter_host, own_rights
 from .version import product_version
 
 logger = logging.getLogger(__name__)
 
-_LOCK_SECONDS: Final = 5.0
 _EXIT_SECONDS: Final = 900.0
-
-
-class AlreadyRunning(RuntimeError):
-    """Another agent of this host is running."""
-
-
-class NotOfTheHost(RuntimeError):
-    """The agent does not see the processes of the host whose files it was given."""
 
 
 def run(settings: Settings) -> None:
@@ -96,51 +85,18 @@ def run(settings: Settings) -> None:
         OSError: the state directory cannot be used, or an address is taken.
     """
     load_credentials()
-    _enter_host(settings.host_root)
-    with _alone(settings.state_dir):
-        asyncio.run(_run(settings))
+    rights = own_rights(settings.host_root)
+    enter_host(settings.host_root, rights)
+    with alone(settings.state_dir):
+        asyncio.run(_run(settings, rights))
 
 
-def _enter_host(root: Path) -> None:
-    """See the host's processes and control groups as the host does."""
-    init = Path("/proc/1")
-    if not root.samefile(init / "root"):
-        raise NotOfTheHost(
-            f"{root} is not the root directory of process 1\nMount the host's / at --host-root, and"
-            " share the host's PID namespace: hostPID in a Pod, --pid=host with podman run"
-        )
-    enter_cgroup_namespace(init / "ns/cgroup")
-
-
-@contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
-    """Hold the lock of the state directory: two agents would do everything twice.
-
-    A predecessor that is just ending is waited for. The kernel drops the lock with its holder.
-    """
-    state_dir.mkdir(0o700, parents=True, exist_ok=True)
-    path = state_dir / AGENT_LOCK
-    try:
-        lock = acquire(
-            path, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX, time.monotonic() + _LOCK_SECONDS
-        )
-    except TimeoutError:
-        raise AlreadyRunning(
-            f"another agent of this host is running: it holds {path}\nEnd it first, or give each"
-            " its own --state-dir"
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(lock)
-
-
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, rights: Rights) -> None:
     podman = PodmanService(settings.podman_url, root=settings.host_root)
 
     def describe(criu_version: str) -> Host:
         host = host_from_info(podman.info(), criu_version=criu_version)
-        return replace(host, cpu_features=cpu_features(Path("/proc")))
+        return replace(host, cpu_features=cpu_features(Path("/proc")), rights=rights)
 
     description = HostDescription(settings.host_root, describe, podman.release)
     units = HostUnits(settings.host_root, settings.state_dir / "units")
@@ -201,19 +157,25 @@ async def _run(settings: Settings) -> None:
 
     handled = Handled(
         operations=operations,
-        checkpoints=checkpoint.CheckpointReconciler(
-            DumpTools(podman, machine, archives, limits, policies, label_required)
+        checkpoints=powerful(
+            checkpoint.CheckpointReconciler(
+                DumpTools(podman, machine, archives, limits, policies, label_required)
+            ),
+            rights,
         ),
-        restores=restore.RestoreReconciler(
-            restore.Tools(
-                podman,
-                machine,
-                archives,
-                api_server,
-                policies,
-                settings.node_name,
-                label_required,
-            )
+        restores=powerful(
+            restore.RestoreReconciler(
+                restore.Tools(
+                    podman,
+                    machine,
+                    archives,
+                    api_server,
+                    policies,
+                    settings.node_name,
+                    label_required,
+                )
+            ),
+            rights,
         ),
         registration=registration,
         drain=drain,

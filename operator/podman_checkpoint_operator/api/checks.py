@@ -98,6 +98,8 @@ class CheckName(StrEnum):
     """The container's label `podman-checkpoint.dev/namespace`, where it has one, is the resource's
     namespace; on a host with `spec.requireNamespaceLabel` it has one. A container that is to be
     replaced or adopted is looked at, too."""
+    CAPABILITIES = "Capabilities"
+    """The agent has the capabilities that the operation needs (install.md)."""
     ROOTFUL = "Rootful"
     """Podman runs as root; CRIU cannot do without."""
     CRIU = "CRIU"

@@ -25,6 +25,8 @@ class Reason(StrEnum):
     """The checkpoint that is to be restored is not ready yet."""
     WAITING_FOR_PODMAN = "WaitingForPodman"
     """Podman does not answer; the agent tries again until the time limit."""
+    WAITING_FOR_CAPABILITIES = "WaitingForCapabilities"
+    """The agent lacks capabilities; what was begun goes on when one that has them is started."""
     PREFLIGHT = "Preflight"
     """The host and the container are being checked; nothing was touched yet."""
     PREFLIGHT_PASSED = "PreflightPassed"
@@ -157,6 +159,8 @@ class Cause(StrEnum):
     """The container has a user namespace. Such a container can be saved, but Podman cannot
     restore it."""
     # The host
+    CAPABILITY_MISSING = "CapabilityMissing"
+    """The agent runs without a capability that this, or of a `PodmanHost` some operation, needs."""
     PODMAN_UNREACHABLE = "PodmanUnreachable"
     """Podman's socket does not answer."""
     PODMAN_REFUSED = "PodmanRefused"

@@ -52,7 +52,7 @@ def _run(settings: Settings) -> int:
     # kopf and the Kubernetes client take half a second to import: not for --help or a mistake.
     from kubernetes.config import ConfigException  # noqa: PLC0415
 
-    from ..agent import logs, run  # noqa: PLC0415
+    from ..agent import logs, run, start  # noqa: PLC0415
 
     json_lines = settings.log_format == "json"
     logs.configure(json_lines=json_lines, level=settings.log_level, node=settings.node_name)
@@ -68,7 +68,7 @@ def _run(settings: Settings) -> int:
             f"no credentials for the API server: {error}\nSet KUBECONFIG to a kubeconfig of this"
             " agent, or run it as a Pod with a service account"
         )
-    except (run.AlreadyRunning, run.NotOfTheHost) as error:
+    except (start.AlreadyRunning, start.NotOfTheHost) as error:
         return refuse(str(error))
     except PermissionError as error:
         return refuse(f"{error.strerror}: {error.filename}\nRun the agent as root")

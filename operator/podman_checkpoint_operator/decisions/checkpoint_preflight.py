@@ -10,6 +10,7 @@ from typing import Final
 
 from ..api.reasons import Cause
 from ..criu.configuration import version
+from .capabilities import work_of
 from .facts import Container, Host, Processes, Space, State
 from .host_preflight import fitness_checks
 from .preflight import Check, failed, listed, passed, size, warned
@@ -30,6 +31,8 @@ class Wanted:
     tcp_established: bool
     file_locks: bool
     ignore_root_fs: bool
+    commands: bool
+    """Hooks run in the container."""
 
 
 def container_checks(container: Container, wanted: Wanted) -> Iterator[Check]:
@@ -162,7 +165,12 @@ def own_container_check(own: bool) -> Check:
 
 def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Check]:
     """Checks of what the host can do."""
-    yield from fitness_checks(host, container.runtime)
+    work = work_of(
+        archive=wanted.archive,
+        commands=wanted.commands,
+        shared_network=bool(container.network_of) and not wanted.leave_running,
+    )
+    yield from fitness_checks(host, container.runtime, work)
     if wanted.leave_running and host.cgroup_version != "v2":
         yield failed(
             "Freezer",

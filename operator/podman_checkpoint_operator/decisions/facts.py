@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from .capabilities import ALL_RIGHTS, Rights
+
 
 class State(StrEnum):
     """Podman's container states that rules distinguish."""
@@ -165,6 +167,7 @@ class Host:
     """Where Podman makes its exports, and puts archives that are sent to it."""
     cpu_features: frozenset[str] = frozenset()
     """The instructions that programs may use; empty where they are not known."""
+    rights: Rights = ALL_RIGHTS
 
     @property
     def runtime_supports_criu(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ..api.reasons import Cause
 from ..criu.configuration import version
+from .capabilities import Work, capability_check
 from .facts import Host
 from .preflight import Check, failed, passed
 
@@ -14,8 +15,9 @@ _TCP_CLOSE_IN_PODMAN: Final = (5, 7)
 _TCP_CLOSE_IN_CRUN: Final = (1, 23)
 
 
-def fitness_checks(host: Host, runtime: str) -> Iterator[Check]:
-    """Checks of what Podman, CRIU and a runtime can do on this host."""
+def fitness_checks(host: Host, runtime: str, work: Iterable[Work] = tuple(Work)) -> Iterator[Check]:
+    """Checks of what the agent, Podman, CRIU and a runtime can do on this host."""
+    yield capability_check(host.rights, work)
     if host.rootless:
         yield failed(
             "Rootful",

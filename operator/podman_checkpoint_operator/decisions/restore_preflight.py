@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Final
 
 from ..api.reasons import Cause
 from .archive_preflight import Saved
+from .capabilities import Work, capability_check
 from .checkpoint_preflight import cannot_save_sockets
 from .facts import Container, Host, State, StoredCheckpoint, Target
 from .host_preflight import lacking_for_tcp_close
@@ -28,11 +29,14 @@ class Interval:
     end: datetime
 
 
-def option_checks(host: Host, *, tcp_close: bool, runtime: str) -> Iterator[Check]:
-    """Checks that Podman and the container's runtime know the options.
+def option_checks(
+    host: Host, *, tcp_close: bool, runtime: str, work: Iterable[Work]
+) -> Iterator[Check]:
+    """Checks that the agent may do its work, and Podman and the container's runtime know theirs.
 
     An older Podman ignores what it does not know; a runtime ends with its usage.
     """
+    yield capability_check(host.rights, work)
     lacking = lacking_for_tcp_close(host, Path(runtime).name) if tcp_close else ""
     if lacking:
         yield failed(

@@ -134,6 +134,7 @@ def _wanted(spec: CheckpointSpec) -> preflight.Wanted:
         tcp_established=spec.tcp_established,
         file_locks=spec.file_locks,
         ignore_root_fs=spec.ignore_root_fs,
+        commands=spec.hooks is not None,
     )
 
 

@@ -38,7 +38,14 @@ from .podman_port import (
 from .resource import StatusUnwritable
 from .restart_policy import RestartPolicies
 from .running import brought_up, identity, require_running
-from .target import Replacement, network_checks, network_options, observe_target, saved
+from .target import (
+    Replacement,
+    network_checks,
+    network_options,
+    observe_target,
+    option_checks,
+    saved,
+)
 from .verification import Verification
 
 
@@ -153,9 +160,7 @@ class ArchiveRestore:
         description = saved(manifest)
         checks = [
             self._tenant.check_label("the saved container", manifest.namespace),
-            *preflight.option_checks(
-                host, tcp_close=self._spec.tcp_close, runtime=description.runtime
-            ),
+            *option_checks(host, manifest, self._spec),
             origin_check(description, state.claim),
             *archive_checks(description, host),
             *pod_preflight.restore_checks(

@@ -10,6 +10,7 @@ from ..criu.log import Phase
 from ..decisions import cold_start
 from ..decisions import restore_preflight as preflight
 from ..decisions.archive_preflight import stored_checks
+from ..decisions.capabilities import work_of
 from ..decisions.facts import Container, State, StoredCheckpoint
 from ..decisions.failures import OperationFailed
 from ..decisions.option_preflight import in_place_checks
@@ -111,7 +112,15 @@ class LocalRestore:
             [
                 self._tenant.check(container),
                 *preflight.option_checks(
-                    host, tcp_close=self._spec.tcp_close, runtime=container.runtime
+                    host,
+                    tcp_close=self._spec.tcp_close,
+                    runtime=container.runtime,
+                    work=work_of(
+                        archive=False,
+                        commands=self._spec.verify is not None,
+                        shared_network=bool(container.network_of),
+                        ports=self._ports(container),
+                    ),
                 ),
                 *in_place_checks(self._archive_options(container)),
                 *preflight.local_checks(container, stored, taken),

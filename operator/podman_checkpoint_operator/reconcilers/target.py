@@ -9,8 +9,10 @@ from dataclasses import replace
 from ..api.reasons import Cause
 from ..api.restore import RestoreSpec, published
 from ..decisions import network_preflight as network
+from ..decisions import restore_preflight as preflight
 from ..decisions.archive_preflight import Origin, Saved
-from ..decisions.facts import Container, Endpoint, Network, State, Target
+from ..decisions.capabilities import work_of
+from ..decisions.facts import Container, Endpoint, Host, Network, State, Target
 from ..decisions.failures import sentences
 from ..decisions.preflight import Check
 from .archive_port import Manifest
@@ -38,7 +40,6 @@ def observe_target(
 ) -> Target:
     """Look for everything that the restored container will need or take."""
     name = spec.name or manifest.container_name
-    ports = published(spec.publish_ports) if spec.publish_ports else manifest.published
     networks, missing_networks = networks_of(podman, manifest.endpoints)
     return Target(
         container_by_name=podman.find(name),
@@ -52,8 +53,25 @@ def observe_target(
         ),
         missing_mount_sources=machine.missing(manifest.mount_sources),
         symlinked_mount_sources=machine.symlinks(manifest.mount_sources),
-        busy_ports=machine.busy_ports(ports),
+        busy_ports=machine.busy_ports(_ports(manifest, spec)),
     )
+
+
+def option_checks(host: Host, manifest: Manifest, spec: RestoreSpec) -> Iterator[Check]:
+    """Checks that agent, Podman and runtime can do what is asked for, of an archive."""
+    work = work_of(
+        archive=True,
+        commands=spec.verify is not None,
+        shared_network=bool(spec.pod),
+        ports=_ports(manifest, spec),
+    )
+    return preflight.option_checks(
+        host, tcp_close=spec.tcp_close, runtime=manifest.runtime, work=work
+    )
+
+
+def _ports(manifest: Manifest, spec: RestoreSpec) -> Sequence[tuple[str, str, int]]:
+    return published(spec.publish_ports) if spec.publish_ports else manifest.published
 
 
 def networks_of(

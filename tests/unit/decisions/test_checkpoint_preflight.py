@@ -30,6 +30,7 @@ STOPPING = Wanted(
     tcp_established=False,
     file_locks=False,
     ignore_root_fs=False,
+    commands=False,
 )
 LIVE = replace(STOPPING, leave_running=True, archive=True)
 CRUN = "crun version 1.21\ncommit: 10269840\nspec: 1.0.0\n+SYSTEMD +SELINUX +APPARMOR"

@@ -19,6 +19,7 @@ from podman_checkpoint_operator.decisions.archive_preflight import (
     origin_check,
     stored_checks,
 )
+from podman_checkpoint_operator.decisions.capabilities import Work
 from podman_checkpoint_operator.decisions.facts import State, StoredCheckpoint, Target
 from podman_checkpoint_operator.decisions.preflight import Check
 from podman_checkpoint_operator.decisions.restore_preflight import (
@@ -69,7 +70,7 @@ def test_saved_connections_need_their_option(saved: bool, wanted: bool, refused:
 
 def test_nothing_stands_in_the_way_of_the_same_container_elsewhere() -> None:
     checks = [
-        *option_checks(HOST, tcp_close=False, runtime="runc"),
+        *option_checks(HOST, tcp_close=False, runtime="runc", work=Work),
         *archive_checks(SAVED, HOST),
         *target_checks(SAVED, Target(), ignore_volumes=False),
         *conflict_checks(Target(), name="db"),
@@ -95,17 +96,17 @@ def test_connections_are_closed_by_podman_5_7_with_crun_only(
         host = replace(host, runtime="crun", runtime_version=crun)
     refusals = [
         check
-        for check in option_checks(host, tcp_close=True, runtime=runtime)
+        for check in option_checks(host, tcp_close=True, runtime=runtime, work=Work)
         if check.result == "Fail"
     ]
     assert [check.cause for check in refusals] == [Cause.UNSUPPORTED_OPTION] * bool(evidence)
     assert all(str(evidence) in check.explanation for check in refusals)
-    assert not causes(option_checks(host, tcp_close=False, runtime=runtime))
+    assert not causes(option_checks(host, tcp_close=False, runtime=runtime, work=Work))
 
 
 def test_a_host_without_criu_restores_nothing() -> None:
     host = replace(HOST, criu_version="")
-    assert causes(option_checks(host, tcp_close=False, runtime="runc")) == [
+    assert causes(option_checks(host, tcp_close=False, runtime="runc", work=Work)) == [
         Cause.RUNTIME_WITHOUT_CRIU
     ]
 
