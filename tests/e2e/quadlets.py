@@ -82,6 +82,10 @@ class Quadlet:
         """Return a property of the unit, as systemd has it loaded."""
         return self.systemctl("show", "--value", f"--property={name}", self.unit)
 
+    def invocation(self) -> tuple[str, ...]:
+        """Return what changes with each start of the unit, and of its main process."""
+        return tuple(map(self.shown, ("ActiveState", "InvocationID", "MainPID", "NRestarts")))
+
     def is_held(self) -> bool:
         return not self.host.exec("test", "-e", f"{HOLDS}/{self.unit}", check=False).returncode
 

@@ -1,7 +1,8 @@
 """Containers of Quadlets are saved and come back as their units' own, on the real machine.
 
 Checked: a Quadlet as it is by default is refused; of one with the project's drop-in the unit is
-held, neither starts nor removes the container, and restores it, also when agents are killed.
+held, neither starts nor removes the container, and restores it, also when agents are killed. A live
+checkpoint needs no drop-in, is nothing to the unit, and Podman can be reached beside its clone.
 
 Not here: drains, and a reboot, at which the unit would start by itself (test_real_machine.py); how
 units are read and written (tests/unit/host/test_units.py).
@@ -15,7 +16,7 @@ import pytest
 
 from tests.e2e.explained import require_failed
 from tests.e2e.faults import kill_at
-from tests.e2e.support import Bench, Object
+from tests.e2e.support import Bench, Container, Object
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -38,7 +39,14 @@ def test_saved_and_restored_by_its_unit(
         remedy="docs/quadlets.md",
     )
     assert quadlet.container.state == "running"
+    require_saved_live(work, quadlet, "live-by-default")
     quadlet.make_safe()
+    clone = Container(machine, work.name("clone"))
+    live = require_saved_live(work, quadlet, "live")
+    work.restore(machine, live, "clone", name=clone.name).wait_ready()
+    clone.require_counting_on(since=1)
+    machine.exec("systemctl", "restart", "podman.service")
+    clone.remove()
 
     before = len(quadlet.container.counts())
     saved = killed(machine, "after:units:hold", lambda: work.checkpoint(quadlet.container))
@@ -59,6 +67,17 @@ def test_saved_and_restored_by_its_unit(
     assert not quadlet.container.exists()
     quadlet.systemctl("start", quadlet.unit)
     quadlet.wait_counting()
+
+
+def require_saved_live(work: Bench, quadlet: Quadlet, resource: str) -> Object:
+    """See that the unit notices nothing of a checkpoint that leaves its container running."""
+    running = quadlet.invocation()
+    saved = work.checkpoint(quadlet.container, resource, leaveRunning=True, archive={})
+    saved.wait_ready()
+    assert not quadlet.is_held()
+    quadlet.container.require_counting_on(since=len(quadlet.container.counts()))
+    assert quadlet.invocation() == running
+    return saved
 
 
 def killed(host: VirtualHost, point: str, apply: Callable[[], Object]) -> Object:

@@ -16,6 +16,7 @@ from ..archive import members
 from ..archive.bind_mounts import up_to
 from ..archive.capture import capture_file, capture_tree
 from ..archive.laying import lay_members
+from ..archive.own_cgroup import with_own_cgroup
 from ..archive.reader import Verified, bind_mounts_in, open_plain, sparse_files_in, verify
 from ..archive.rootfs import RootfsDiff
 from ..archive.writer import ArchiveSources, write_archive
@@ -147,9 +148,9 @@ class CheckpointArchives:
             return _manifest(verify(self._store.resolve(uri), digest))
 
     def open_plain(self, uri: str, digest: str, *, end: int) -> Iterable[bytes]:
-        """Yield the uncompressed archive; fail before its end if the digest is not this."""
+        """Yield what Podman gets of an archive; fail before its end if the digest is not this."""
         with _explained("read the archive"), open_plain(self._store.resolve(uri), digest) as plain:
-            yield from up_to(plain, end)
+            yield from with_own_cgroup(up_to(plain, end))
 
     def lay_down(self, uri: str, digest: str, targets: Mapping[Path, Path]) -> None:
         """Lay the content of bind mounts down."""
