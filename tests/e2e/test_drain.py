@@ -13,7 +13,7 @@ from podman_checkpoint_operator.api.names import GROUP
 from tests.e2e import faults
 from tests.e2e.scraping import values
 from tests.e2e.soak import times
-from tests.e2e.support import CONNECTED, COUNTER, Container, condition
+from tests.e2e.support import CONNECTED, COUNTER, Container, condition, forget_ghost_limit
 from tests.e2e.test_hosts import podman_host
 from tests.lab.credentials import NAMESPACE
 from tests.lab.kubectl import kubectl
@@ -79,6 +79,13 @@ def reasons() -> dict[str, str]:
     """Return why each container of the drain is in its state."""
     drain = podman_host("host-a")["status"]["drain"]
     return {each["name"]: each.get("reason", "") for each in drain["containers"]}
+
+
+def record(container: Container) -> dict[str, Any]:
+    """Return what is told of a container of the drain."""
+    found = podman_host("host-a")["status"]["drain"]["containers"]
+    (its,) = (each for each in found if each["name"] == container.name)
+    return dict(its)
 
 
 def label(bench: Bench) -> tuple[str, str]:
@@ -155,7 +162,7 @@ def test_drain_reboot_and_undrain(bench: Bench, host_a: Host) -> None:
     )
     message = drained()["message"]
     assert stubborn.name in message
-    assert "--rm" in message
+    assert "Create the container anew without --rm, or save it by a ContainerCheckpoint" in message
     waiting = kubectl(
         "wait", "--for=condition=Drained", "phost/host-a", "--timeout=2s", check=False
     )
@@ -232,6 +239,47 @@ def test_a_failed_one_is_tried_again_when_its_checkpoint_is_deleted(
     ask(unschedulable=False)
     wait_for("NotDraining")
     container.require_counting_on(since=since)
+
+
+def test_remedies_can_be_followed(bench: Bench, host_a: Host) -> None:
+    """By a field of the host, a label of the container, or resources of one's own."""
+    forget_ghost_limit(host_a)
+    large = bench.run(host_a, image="ghostwriter", options=label(bench), suffix="large")
+    less = (*label(bench), f"--label={GROUP}/drain-tcp-established=false")
+    bound = bench.run(host_a, "sh", "-c", f"{CONNECTED} & {COUNTER}", options=less, suffix="bound")
+    moved = count(bench, host_a, suffix="moved")
+    wait_until(lambda: "deleted" in host_a.exec("podman", "logs", large.name).stdout, "a ghost")
+    wait_until(lambda: bound.connections() == 2, "the connection")
+    before = lengths([bound, moved])
+    address = moved.inspect("{{.NetworkSettings.IPAddress}}")
+    ask(unschedulable=True, drain={"ghostLimit": {"max": "2Mi"}})
+    wait_until(
+        lambda: sorted(states().values()) == ["Failed", "Failed", "Safe"], "all to have been tried"
+    )
+
+    set_on_host = "In the PodmanHost set spec.drain.ghostLimit.max: 64Mi or more"
+    refused = bench.object("ContainerCheckpoint", record(large)["checkpoint"])
+    assert refused.status["diagnosis"]["remedy"].startswith(set_on_host)
+    by_own = "by a ContainerCheckpoint of your own with spec.tcpEstablished: true"
+    for told in (set_on_host, f"without its label {GROUP}/drain-tcp-established", by_own):
+        assert told in drained()["message"]
+    ask(drain={"ghostLimit": {"max": "64Mi"}})
+    refused.delete()
+    bench.checkpoint(bound, tcpEstablished=True).wait_ready()
+    wait_drained()
+
+    other = bench.run(host_a, "sh", "-c", COUNTER, options=(f"--ip={address}",), suffix="other")
+    ask(unschedulable=False)
+    wait_for("RestoreFailed")
+    by_own = "restore it by a ContainerRestore of your own with spec.ignoreStaticIP: true"
+    assert f"Stop {other.name}, or {by_own}" in record(moved)["message"]
+    for each, options in ((bound, {"tcpEstablished": True}), (moved, {"ignoreStaticIP": True})):
+        source = {"containerRef": {"name": each.name}}
+        bench.restore(host_a, source, each.name, **options).wait_ready()
+    wait_for("NotDraining")
+    assert reasons()[moved.name] == "Adopted"
+    assert states()[large.name] == "Restored"
+    require_all_count_on([bound, moved], before)
 
 
 def test_a_cordoned_node_is_followed(bench: Bench, host_a: Host) -> None:

@@ -137,7 +137,7 @@ def test_established_tcp(bench: Bench, host_a: Host) -> None:
         refused,
         "TCPEstablished",
         evidence="127.0.0.1:7777",
-        remedy="Set spec.tcpEstablished: true here and in the restore",
+        remedy="Set spec.tcpEstablished: true in the checkpoint and in the restore",
     )
     require_untouched(container, since)
 
@@ -151,7 +151,9 @@ def test_established_tcp(bench: Bench, host_a: Host) -> None:
         remedy="spec.tcpEstablished: true",
     )
     closing = bench.restore(host_a, saved, "closing", tcpClose=True)
-    require_failed(closing, "UnsupportedOption", evidence="crun 1.23", remedy="Remove spec.tcp")
+    require_failed(
+        closing, "UnsupportedOption", evidence="crun 1.23", remedy="spec.tcpClose: false"
+    )
     bench.restore(host_a, saved, "with", tcpEstablished=True).wait_ready()
     assert container.connections() == 2
 
@@ -171,7 +173,7 @@ def test_file_locks(bench: Bench, host_a: Host, inherited: bool) -> None:
         bench.checkpoint(container, "without"),
         "FileLocks",
         evidence="/tmp/lock: FLOCK",
-        remedy="Set spec.fileLocks: true here and in the restore",
+        remedy="Set spec.fileLocks: true in the checkpoint and in the restore",
     )
     require_untouched(container, since)
     if inherited:

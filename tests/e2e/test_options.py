@@ -220,7 +220,7 @@ def test_a_volume_that_was_not_saved_is_not_restored_empty(
         bench.restore(host_b, saved),
         "VolumeNotSaved",
         evidence=volume,
-        remedy="set spec.ignoreVolumes: true",
+        remedy="Set spec.ignoreVolumes: true",
     )
 
     assert volume not in host_b.exec("podman", "volume", "ls", "--format", "{{.Name}}").stdout
@@ -256,6 +256,6 @@ def test_memory_is_copied_beforehand_only_where_the_kernel_can(bench: Bench, hos
         assert "pagesPreCopied" in saved.wait_ready()["statistics"]
     else:
         require_failed(
-            saved, "PreCopyUnsupported", evidence="mem_dirty_track", remedy="Remove spec.preCopy"
+            saved, "PreCopyUnsupported", evidence="mem_dirty_track", remedy="spec.preCopy: false"
         )
     assert (container.state, container.started_at) == ("running", started)

@@ -117,7 +117,7 @@ def test_into_a_pod_of_another_host(bench: Bench, host_a: Host, host_b: Host) ->
         bench.restore(host_b, alone, "outside", pod=pod),
         "PodMismatch",
         evidence="was in no pod",
-        remedy="Remove spec.pod",
+        remedy="Set no spec.pod",
     )
 
 
@@ -198,7 +198,7 @@ def test_namespaces_of_another_container(bench: Bench, host_a: Host) -> None:
         bench.checkpoint(container, "archive", leaveRunning=True, archive={}),
         "DependsOnContainers",
         evidence=owner.id[:12],
-        remedy="Remove spec.archive",
+        remedy="neither spec.archive",
     )
     saved = bench.checkpoint(container, "kept")
     saved.wait_ready()

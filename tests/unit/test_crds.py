@@ -119,6 +119,14 @@ def test_crd_and_model_agree(kind: str, part: str, model: type[ApiModel]) -> Non
     assert in_yaml == in_python
 
 
+def test_the_ghost_limit_of_drains_is_that_of_checkpoints() -> None:
+    of_checkpoints = schema(names.CHECKPOINTS.kind, "spec")["properties"]["ghostLimit"]
+    of_drains = schema(names.HOSTS.kind, "spec")["properties"]["drain"]["properties"]["ghostLimit"]
+    own = {"description", "default"}
+    assert of_drains.keys() - own == of_checkpoints.keys() - own
+    assert all(of_drains[key] == of_checkpoints[key] for key in of_drains.keys() - own)
+
+
 @pytest.mark.parametrize(("path", "field"), FIELDS)
 def test_every_field_is_explained(path: str, field: Schema) -> None:
     text = field["description"]

@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, SkipValidation, WithJsonSchema
 
+from .checkpoint import GhostLimit
 from .common import ApiModel, Condition, Count, Seconds, StatusPart
 
 
@@ -35,6 +36,8 @@ class DrainSpec(ApiModel):
     timeout_seconds: Seconds = 600
     follow_node: bool = False
     history_limit: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int64"})] = 3
+    ghost_limit: SkipValidation[GhostLimit] | None = None
+    """For the checkpoints, which are refused with it if it cannot be; here it is as it was sent."""
 
 
 class HostSpec(ApiModel):

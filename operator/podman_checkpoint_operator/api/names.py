@@ -38,6 +38,8 @@ DRAIN_TCP_LABEL: Final = f"{GROUP}/drain-tcp-established"
 """Of a container: ``false`` has a drain save and restore it without ``tcpEstablished``."""
 DRAIN_LOCKS_LABEL: Final = f"{GROUP}/drain-file-locks"
 """Of a container: ``false`` has a drain save and restore it without ``fileLocks``."""
+DRAIN_OPTIONS: Final = {DRAIN_TCP_LABEL: "tcpEstablished", DRAIN_LOCKS_LABEL: "fileLocks"}
+"""The fields of checkpoints and restores that these are about."""
 DRAINED_HOST_LABEL: Final = f"{GROUP}/drained-host"
 """Of a resource that a drain has made: the host."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from .entry import Entry
 
 _CONNECTIONS_AND_FILES: Final = (
@@ -15,9 +16,11 @@ _CONNECTIONS_AND_FILES: Final = (
         name="ghost-file",
         cause=Cause.GHOST_FILE_TOO_LARGE,
         pattern=r"Can't dump ghost file (?P<path>.*) of (?P<size>\d+) size, increase limit",
-        remedy="A deleted file that is still open is larger than CRIU's ghost limit. Create a new "
-        "checkpoint with spec.ghostLimit.policy: Auto and spec.ghostLimit.max of at least {size} "
-        "bytes, or let the application close {path}.",
+        remedy=Setting(
+            "spec.ghostLimit.policy: Auto and spec.ghostLimit.max of at least {size} bytes",
+            otherwise="let the application close {path}",
+            because="A deleted file that is still open is larger than CRIU's ghost limit.",
+        ),
     ),
     Entry(  # files-reg.c
         name="link-remap",
@@ -31,8 +34,11 @@ _CONNECTIONS_AND_FILES: Final = (
         name="tcp-established",
         cause=Cause.TCP_ESTABLISHED,
         pattern=r"Connected TCP socket, consider using --tcp-established option",
-        remedy="The container has established TCP connections. Create a new checkpoint with "
-        "spec.tcpEstablished: true (and restore with it too), or close the connections first.",
+        remedy=Setting(
+            "spec.tcpEstablished: true in the checkpoint and in the restore",
+            otherwise="close the connections first",
+            because="The container has established TCP connections.",
+        ),
     ),
     Entry(  # sk-inet.c
         name="tcp-in-flight",
@@ -53,8 +59,10 @@ _CONNECTIONS_AND_FILES: Final = (
         name="file-locks",
         cause=Cause.FILE_LOCKS,
         pattern=r"Some file locks are hold by dumping tasks! ?You can try --file-locks",
-        remedy="The container holds file locks. Create a new checkpoint with spec.fileLocks: "
-        "true, and restore with spec.fileLocks: true.",
+        remedy=Setting(
+            "spec.fileLocks: true in the checkpoint and in the restore",
+            because="The container holds file locks.",
+        ),
     ),
     Entry(  # sk-unix.c
         name="unix-external",
@@ -177,8 +185,11 @@ _PROCESSES: Final = (
         name="memory-tracking",
         cause=Cause.PRE_COPY_UNSUPPORTED,
         pattern=r"Tracking memory is not available",
-        remedy="The kernel cannot track changed memory (CONFIG_MEM_SOFT_DIRTY). Remove "
-        "spec.preCopy; if it is not set, `track-mem` from the files in /etc/criu on the host.",
+        remedy=Setting(
+            "spec.preCopy: false",
+            rather="if that is not set, remove `track-mem` from the files in /etc/criu on the host",
+            because="The kernel cannot track changed memory (CONFIG_MEM_SOFT_DIRTY).",
+        ),
     ),
     Entry(  # seize.c, cr-dump.c
         name="freeze-timeout",

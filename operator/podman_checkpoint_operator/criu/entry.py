@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ..api.remedies import changed
 from .diagnosis import Diagnosis, shorten
 from .secrecy import without_secrets
 
@@ -55,7 +56,9 @@ class Entry:
         return Diagnosis(
             cause=self.cause,
             evidence=evidence,
-            remedy=_without_gaps(self.remedy.format(**PLACES, **values)),
+            remedy=changed(
+                self.remedy, lambda text: _without_gaps(text.format(**PLACES, **values))
+            ),
             transient=self.transient,
             entry=self.name,
         )

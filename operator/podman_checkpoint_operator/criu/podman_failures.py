@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from .entry import Entry
 
 _CONTAINER: Final = (
@@ -17,15 +18,21 @@ _CONTAINER: Final = (
         cause=Cause.CHECKPOINT_NOT_FOUND,
         pattern=r"failed to find container or checkpoint image (?P<name>\S+)"
         r"|no such container or image: (?P<other>\S+)",
-        remedy="There is neither a container nor a checkpoint image {name}{other} on this host. "
-        "Check spec.nodeName and spec.source.",
+        remedy=Setting(
+            "spec.nodeName and spec.source to where it is",
+            because="There is neither a container nor a checkpoint image {name}{other} on this "
+            "host.",
+        ),
     ),
     Entry(
         name="container-not-found",
         cause=Cause.CONTAINER_NOT_FOUND,
         pattern=r"no such container",
-        remedy="There is no such container on this host. Check spec.nodeName and "
-        "spec.containerRef (`podman ps -a` as root; rootless containers cannot be checkpointed).",
+        remedy=Setting(
+            "spec.nodeName and spec.containerRef to one that is (`podman ps -a` as root; rootless "
+            "containers cannot be checkpointed)",
+            because="There is no such container on this host.",
+        ),
     ),
     Entry(
         name="checkpoint-missing",
@@ -38,7 +45,7 @@ _CONTAINER: Final = (
         name="container-running",
         cause=Cause.CONTAINER_RUNNING,
         pattern=r"\S+ is running or paused, cannot restore",
-        remedy="The container already runs. Stop or remove it, or restore under another spec.name.",
+        remedy=Setting("another spec.name", rather="stop or remove it", because="It runs already."),
     ),
     Entry(
         name="container-not-running",
@@ -51,30 +58,38 @@ _CONTAINER: Final = (
         name="removed-on-exit",
         cause=Cause.REMOVED_ON_EXIT,
         pattern=r"cannot checkpoint containers that have been started with '--rm'",
-        remedy="Podman removes this container when it stops, and its state with it. Set "
-        "spec.leaveRunning: true and spec.archive, or re-create it without --rm.",
+        remedy=Setting(
+            "spec.leaveRunning: true and spec.archive",
+            otherwise="re-create it without --rm",
+            because="Podman removes this container when it stops, and its state with it.",
+        ),
     ),
     Entry(
         name="pod-needed",
         cause=Cause.POD_NEEDED,
         pattern=r"cannot restore pod container without --pod",
-        remedy="The container was in a pod. Create one with the same shared namespaces, and name "
-        "it in spec.pod.",
+        remedy=Setting("spec.pod to one with the same shared namespaces", because="It was in one."),
     ),
     Entry(
         name="pod-missing",
         cause=Cause.POD_MISSING,
         pattern=r"pod \"(?P<pod>[^\"]+)\" cannot be retrieved",
-        remedy="There is no such pod on this host. Create it with podman pod create, or correct "
-        "spec.pod.",
+        remedy=Setting(
+            "spec.pod to one that is there",
+            rather="create it with podman pod create",
+            because="There is no such pod on this host.",
+        ),
     ),
     Entry(
         name="pod-mismatch",
         cause=Cause.POD_MISMATCH,
         pattern=r"pod (?P<pod>\S+) does not share the (?P<namespace>\S+) namespace"
         r"|cannot restore non pod container into pod",
-        remedy="The container does not fit into that pod. Set spec.pod to a pod that shares the "
-        "same namespaces as the one it was in; remove it for a container that was in none.",
+        remedy=Setting(
+            "spec.pod to a pod that shares the same namespaces as the one it was in; remove it for "
+            "a container that was in none",
+            because="The container does not fit into that pod.",
+        ),
     ),
     Entry(
         name="pod-runtime",
@@ -98,15 +113,21 @@ _TARGET: Final = (
         pattern=r"the container name \"?(?P<name>[^\"\s]+)\"? is already in use"
         r"|name \"?(?P<other>[^\"\s]+)\"? is in use: container already exists"
         r"|that name is already in use",
-        remedy="A container with the name {name}{other} exists on this host. Remove it, restore "
-        "under another spec.name, or set spec.existingContainer.",
+        remedy=Setting(
+            "another spec.name or spec.existingContainer",
+            rather="remove it",
+            because="A container with the name {name}{other} exists on this host.",
+        ),
     ),
     Entry(
         name="id-in-use",
         cause=Cause.ID_IN_USE,
         pattern=r"that ID is already in use",
-        remedy="A container with the checkpoint's ID exists on this host, as it does where the "
-        "checkpoint was taken. Remove it, or set spec.name to restore a clone with a new ID.",
+        remedy=Setting(
+            "spec.name to restore a clone with a new ID",
+            rather="remove it",
+            because="A container with the ID exists on this host, as where it was checkpointed.",
+        ),
     ),
     Entry(
         name="port-in-use",
@@ -114,24 +135,33 @@ _TARGET: Final = (
         pattern=r"cannot listen on the (?:TCP|UDP) port: listen \w+ (?P<port>\S+): bind: "
         r"address already in use|port (?P<other>\d+)\b.*already in use"
         r"|bind: address already in use",
-        remedy="The port {port}{other} is taken on this host. Free it, or publish others with "
-        "spec.publishPorts. If nothing seems to use it, a failed restore left it open in the "
-        "Podman service: restart podman.service (containers run on).",
+        remedy=Setting(
+            "spec.publishPorts to publish others",
+            rather="free it",
+            because="The port {port}{other} is taken on this host. If nothing seems to use it, it "
+            "is the Podman service after a failed restore: systemctl restart podman.service.",
+        ),
     ),
     Entry(
         name="address-in-use",
         cause=Cause.ADDRESS_IN_USE,
         pattern=r"requested ip address (?P<ip>\S+) is already allocated to container ID "
         r"(?P<id>\w+)",
-        remedy="{ip} belongs to container {id}. Remove that container, or set "
-        "spec.ignoreStaticIP: true to get another address.",
+        remedy=Setting(
+            "spec.ignoreStaticIP: true to get another address",
+            rather="remove that container",
+            because="{ip} belongs to container {id}.",
+        ),
     ),
     Entry(
         name="volume-in-use",
         cause=Cause.VOLUME_IN_USE,
         pattern=r"volume with name (?P<name>\S+) already exists",
-        remedy="Volume {name} exists on this host, and its content is not overwritten. Remove the "
-        "volume, or set spec.ignoreVolumes: true to use it as it is.",
+        remedy=Setting(
+            "spec.ignoreVolumes: true to use it as it is",
+            rather="remove the volume",
+            because="Volume {name} exists on this host, and its content is not overwritten.",
+        ),
     ),
     Entry(
         name="image-missing",
@@ -174,9 +204,12 @@ _HOST: Final = (
         cause=Cause.UNSUPPORTED_OPTION,
         pattern=r"flag provided but not defined: -+(?P<flag>[\w-]+)"
         r"|(checkpoint|restore): unrecognized option '(?P<option>[^']+)'",
-        remedy="The container's OCI runtime is older than this Podman, and does not know the "
-        "option {flag}{option}. Update runc or crun, or remove from the spec the field that asks "
-        "for it.",
+        remedy=Setting(
+            "no field in the spec that asks for it",
+            rather="update runc or crun",
+            because="The container's OCI runtime is older than this Podman, and does not know the "
+            "option {flag}{option}.",
+        ),
     ),
     Entry(
         name="runtime-mismatch",
@@ -204,8 +237,11 @@ _HOST: Final = (
         name="memory-tracking-runtime",
         cause=Cause.PRE_COPY_UNSUPPORTED,
         pattern=r"does not support memory tracking|memory tracking not supported",
-        remedy="The kernel or CRIU of this host cannot track changed memory "
-        "(CONFIG_MEM_SOFT_DIRTY). Remove spec.preCopy.",
+        remedy=Setting(
+            "spec.preCopy: false",
+            because="The kernel or CRIU of this host cannot track changed memory "
+            "(CONFIG_MEM_SOFT_DIRTY).",
+        ),
     ),
     Entry(
         name="feature-missing",

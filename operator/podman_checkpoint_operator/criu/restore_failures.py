@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from .entry import Entry
 
 WITHOUT_CGROUP_WATCHES: Final = (
@@ -22,16 +23,20 @@ _CONNECTIONS_AND_FILES: Final = (
         name="tcp-in-image",
         cause=Cause.TCP_ESTABLISHED,
         pattern=r"Connected TCP socket in image",
-        remedy="The checkpoint holds established TCP connections. Restore with "
-        "spec.tcpEstablished: true, or with spec.tcpClose: true to drop them (Podman 5.7 or "
-        "newer).",
+        remedy=Setting(
+            "spec.tcpEstablished: true, or spec.tcpClose: true to drop them (Podman 5.7 or newer)",
+            because="The checkpoint holds established TCP connections.",
+        ),
     ),
     Entry(  # image.c
         name="tcp-close-in-image",
         cause=Cause.TCP_ESTABLISHED,
         pattern=r"Need to set the --tcp-close options",
-        remedy="The checkpoint was taken with `tcp-close`. Restore with spec.tcpClose: true "
-        "(Podman 5.7 or newer), or add the line `tcp-close` to {handed_config}.",
+        remedy=Setting(
+            "spec.tcpClose: true (Podman 5.7 or newer)",
+            otherwise="add the line `tcp-close` to {handed_config}",
+            because="The checkpoint was taken with `tcp-close`.",
+        ),
     ),
     Entry(  # image.c
         name="uprobes-in-image",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from ..criu.configuration import version
 from .facts import Container, Host, StoredCheckpoint
 from .preflight import Check, failed, listed, passed, warned
@@ -97,8 +98,10 @@ def origin_check(saved: Saved, claim: Claim) -> Check:
             "Origin",
             f"{seen}, and not what ContainerCheckpoint {claim.checkpoint} has stored",
             Cause.ARCHIVE_SWAPPED,
-            "Put the checkpoint's own archive back; to restore this one, name it in"
-            " spec.source.archive with its digest",
+            Setting(
+                "spec.source.archive with its digest to restore this one",
+                rather="put the checkpoint's own archive back",
+            ),
         )
     if origin.namespace and origin.namespace != claim.namespace:
         return failed(

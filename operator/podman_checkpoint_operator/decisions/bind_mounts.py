@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from .facts import PathKind, Space
 from .preflight import Check, failed, listed, passed
 
@@ -81,8 +82,10 @@ def source_checks(
             "BindMountSources",
             f"something is at the source of a bind mount already: {listed(there)}",
             Cause.BIND_MOUNT_SOURCE_IN_USE,
-            "Set spec.bindMounts: UseExisting to use what is there; or move it away, so that the"
-            " content of the archive can be laid down",
+            Setting(
+                "spec.bindMounts: UseExisting to use what is there",
+                otherwise="move it away, so that the content of the archive can be laid down",
+            ),
         )
         return
     short = [space for space in spaces if space.needed_bytes > space.free_bytes]
@@ -91,8 +94,10 @@ def source_checks(
             "BindMountSources",
             f"not enough space at {listed([space.path for space in short])}",
             Cause.NO_SPACE,
-            "Free some on that file system, or put the content there and set"
-            " spec.bindMounts: UseExisting",
+            Setting(
+                "spec.bindMounts: UseExisting after you have put the content there",
+                rather="free some on that file system",
+            ),
         )
         return
     yield passed(

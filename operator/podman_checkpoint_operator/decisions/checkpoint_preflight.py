@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from ..criu.configuration import version
 from .capabilities import work_of
-from .facts import Container, Host, Processes, Space, State
+from .facts import Container, Host, Processes, State
 from .host_preflight import fitness_checks
-from .preflight import Check, failed, listed, passed, size, warned
+from .preflight import Check, failed, listed, passed, warned
 
 # CRIU before 4.2 asks for a socket option that the kernel removed in 6.16.
 _SOCKET_OPTION_KERNEL: Final = (6, 16)
@@ -60,8 +60,11 @@ def container_checks(container: Container, wanted: Wanted) -> Iterator[Check]:
             f"container {container.name} was started with --rm: Podman removes it and its state"
             " when it stops",
             Cause.REMOVED_ON_EXIT,
-            "Set spec.leaveRunning: true and spec.archive, or create the container anew without"
-            " --rm" + (", which Quadlets have: see docs/quadlets.md" if container.unit else ""),
+            Setting(
+                "spec.leaveRunning: true and spec.archive",
+                otherwise="create the container anew without --rm"
+                + (", which Quadlets have: see docs/quadlets.md" if container.unit else ""),
+            ),
         )
     else:
         yield passed("RemovedOnExit", "not started with --rm")
@@ -143,8 +146,11 @@ def mount_checks(
         yield warned(
             "BindMounts",
             f"the content of bind mounts is not in the archive: {listed(left_out)}",
-            "It must be there on the host that restores the archive; status.volumes tells of each"
-            " whether spec.archive.bindMounts: Include would carry it",
+            Setting(
+                "spec.archive.bindMounts: Include, where status.volumes tells that this would carry"
+                " it",
+                rather="have it there on the host that restores the archive",
+            ),
         )
     elif archive:
         yield passed("BindMounts", "all are carried" if binds else "none")
@@ -176,7 +182,7 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
             "Freezer",
             f"the host has cgroups {host.cgroup_version}; a running container is frozen through v2",
             Cause.CANNOT_FREEZE,
-            "Boot the host with cgroup v2, or set spec.leaveRunning: false",
+            Setting("spec.leaveRunning: false", rather="boot the host with cgroup v2"),
         )
     elif wanted.leave_running:
         yield passed("Freezer", "cgroup v2")
@@ -186,7 +192,9 @@ def host_checks(container: Container, host: Host, wanted: Wanted) -> Iterator[Ch
             f"the file system of a container on storage driver {container.storage_driver} cannot be"
             " captured",
             Cause.UNSUPPORTED_STORAGE_DRIVER,
-            "Use the overlay or vfs driver with one store, or set spec.ignoreRootFS: true",
+            Setting(
+                "spec.ignoreRootFS: true", rather="use the overlay or vfs driver with one store"
+            ),
         )
     elif wanted.archive:
         yield passed("StorageDriver", container.storage_driver)
@@ -234,7 +242,10 @@ def process_checks(processes: Processes, wanted: Wanted) -> Iterator[Check]:
             "TCPConnections",
             f"{len(connections)} established TCP connections: {listed(connections)}",
             Cause.TCP_ESTABLISHED,
-            "Set spec.tcpEstablished: true here and in the restore, or close them",
+            Setting(
+                "spec.tcpEstablished: true in the checkpoint and in the restore",
+                otherwise="close them",
+            ),
         )
     else:
         yield passed("TCPConnections", f"{len(connections)} established")
@@ -243,7 +254,7 @@ def process_checks(processes: Processes, wanted: Wanted) -> Iterator[Check]:
             "FileLocks",
             f"the container's processes hold file locks: {listed(processes.file_locks, most=2)}",
             Cause.FILE_LOCKS,
-            "Set spec.fileLocks: true here and in the restore",
+            Setting("spec.fileLocks: true in the checkpoint and in the restore"),
         )
     else:
         yield passed("FileLocks", f"{len(processes.file_locks)} held")
@@ -272,22 +283,3 @@ def _unix_checks(processes: Processes) -> Iterator[Check]:
         )
     if not processes.outside_connections and not processes.session_connections:
         yield passed("UnixSockets", "no connection leads out of the container")
-
-
-def space_checks(spaces: Iterable[Space]) -> Iterator[Check]:
-    """Checks that every file system written to has room for what is written there."""
-    shared: Counter[int] = Counter()
-    for space in spaces:
-        shared[space.device] += space.needed_bytes
-        # What goes before on the same file system is gone by then.
-        needed = shared[space.device] if space.device else space.needed_bytes
-        needs = f"{size(needed)} needed, {size(space.free_bytes)} free at {space.path}"
-        if needed > space.free_bytes:
-            yield failed(
-                "DiskSpace",
-                f"not enough space for {space.purpose}: {needs}",
-                Cause.NO_SPACE,
-                f"Free {size(needed - space.free_bytes)} or more on that file system",
-            )
-        else:
-            yield passed("DiskSpace", f"{space.purpose}: {needs}")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from ..criu.configuration import version
 from .facts import Container, Host, RestartPolicy, Starters
 from .preflight import Check, failed, passed, warned
@@ -103,13 +104,14 @@ def _unit_check(container: Container, starters: Starters, *, stops: bool) -> Che
     by_hand = (
         f"run systemctl mask {container.unit} and systemctl daemon-reload first (a unit file in"
         " /etc/systemd/system must be moved away for that), and unmask it when the container may"
-        " start afresh; or set spec.leaveRunning: true with spec.archive"
+        " start afresh"
     )
-    if container.pod:
-        remedy = f"{by_hand[0].upper()}{by_hand[1:]}"
-    else:
-        remedy = (
-            "Give the unit the drop-in of docs/quadlets.md, run systemctl daemon-reload and, for a"
-            f" Quadlet, systemctl restart {container.unit}; or {by_hand}"
-        )
+    drop_in = (
+        "give the unit the drop-in of docs/quadlets.md, run systemctl daemon-reload and, for a"
+        f" Quadlet, systemctl restart {container.unit}; or "
+    )
+    remedy = Setting(
+        "spec.leaveRunning: true with spec.archive",
+        rather=by_hand if container.pod else f"{drop_in}{by_hand}",
+    )
     return failed("SystemdUnit", unsafe, Cause.COLD_START, remedy)

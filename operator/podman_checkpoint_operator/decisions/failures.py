@@ -7,6 +7,7 @@ import os
 from typing import Final
 
 from ..api.reasons import Cause
+from ..api.remedies import in_drain
 from ..criu.secrecy import without_secrets
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -34,6 +35,10 @@ class OperationFailed(Exception):
     def message(self) -> str:
         """What went wrong and what to do, in sentences: for conditions and events."""
         return sentences(self.evidence, self.remedy)
+
+    def in_drain(self, kind: str) -> OperationFailed:
+        """Return the same of a resource of a kind that a drain has made."""
+        return OperationFailed(self.cause, self.evidence, in_drain(self.remedy, kind))
 
 
 def sentences(*texts: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ..api.checkpoint import GhostLimit, GhostLimitPolicy
 from ..api.quantity import MAX_BYTES, format_quantity
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from .failures import OperationFailed
 
 if TYPE_CHECKING:
@@ -124,24 +125,29 @@ def with_headroom(size: int, most: int) -> int:
 
 def _too_large(spec: GhostLimit, path: str, size: int, in_force: int) -> OperationFailed:
     ample = with_headroom(size, MAX_BYTES)
+    close = "let the application close the file"
     remedies = {
-        GhostLimitPolicy.AUTO: "Create a new checkpoint with spec.ghostLimit.max: "
-        f"{format_quantity(ample)} or more",
-        GhostLimitPolicy.FIXED: f"Create a new checkpoint with spec.ghostLimit.limit: {size} or"
-        " more, or with spec.ghostLimit.policy: Auto",
-        GhostLimitPolicy.DISABLED: "Create a new checkpoint with spec.ghostLimit.policy: Auto, or "
-        f"set `ghost-limit {ample}` in CRIU's configuration file on the host",
+        GhostLimitPolicy.AUTO: Setting(
+            f"spec.ghostLimit.max: {format_quantity(ample)} or more", otherwise=close
+        ),
+        GhostLimitPolicy.FIXED: Setting(
+            f"spec.ghostLimit.limit: {size} or more, or spec.ghostLimit.policy: Auto",
+            otherwise=close,
+        ),
+        GhostLimitPolicy.DISABLED: Setting(
+            "spec.ghostLimit.policy: Auto",
+            otherwise=f"put `ghost-limit {ample}` into CRIU's configuration file on the host, or"
+            f" {close}",
+        ),
     }
     bound = (
-        f", and spec.ghostLimit.max allows {spec.max_bytes}"
-        if spec.policy is GhostLimitPolicy.AUTO
-        else ""
+        f", and may be raised to {spec.max_bytes}" if spec.policy is GhostLimitPolicy.AUTO else ""
     )
     return OperationFailed(
         Cause.GHOST_FILE_TOO_LARGE,
         f"{path} is deleted but still open and has {size} bytes; "
         f"the ghost limit is {in_force} bytes{bound}",
-        f"{remedies[spec.policy]}, or let the application close the file",
+        remedies[spec.policy],
     )
 
 

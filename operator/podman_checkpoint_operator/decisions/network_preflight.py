@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from .facts import Endpoint, Network
 from .preflight import Check, failed, listed, passed, warned
 
@@ -61,7 +62,7 @@ def moved_connection_checks(
             "TCPConnections",
             "ignoreStaticIP gives the container a new address, and connections of its old one"
             " cannot be restored",
-            "Remove spec.ignoreStaticIP unless all connections are within the container",
+            Setting("spec.ignoreStaticIP: false unless all connections are within the container"),
         )
 
 
@@ -73,8 +74,10 @@ def _conflicts(wanted: Endpoint, network: Network) -> Iterator[Check]:
                 f"{address} is outside of network {network.name} on this host, which has"
                 f" {listed(network.subnets)}",
                 Cause.ADDRESS_OUTSIDE_NETWORK,
-                "Set spec.ignoreStaticIP: true to give the container an address of this network, or"
-                " create the network with the subnet that it had",
+                Setting(
+                    "spec.ignoreStaticIP: true to give the container an address of this network",
+                    otherwise="create the network with the subnet that it had",
+                ),
             )
     for neighbour in network.neighbours:
         taken = set(wanted.addresses) & set(neighbour.endpoint.addresses)
@@ -83,8 +86,10 @@ def _conflicts(wanted: Endpoint, network: Network) -> Iterator[Check]:
                 "Addresses",
                 f"container {neighbour.name} has {listed(sorted(taken))} in network {network.name}",
                 Cause.ADDRESS_IN_USE,
-                "Set spec.ignoreStaticIP: true to give the restored container another address, or"
-                f" stop {neighbour.name}",
+                Setting(
+                    "spec.ignoreStaticIP: true to give the restored container another address",
+                    otherwise=f"stop {neighbour.name}",
+                ),
             )
         if wanted.mac and wanted.mac.lower() == neighbour.endpoint.mac.lower():
             yield failed(
@@ -92,8 +97,10 @@ def _conflicts(wanted: Endpoint, network: Network) -> Iterator[Check]:
                 f"container {neighbour.name} has MAC address {wanted.mac} in network"
                 f" {network.name}",
                 Cause.ADDRESS_IN_USE,
-                "Set spec.ignoreStaticMAC: true to give the restored container another one, or stop"
-                f" {neighbour.name}",
+                Setting(
+                    "spec.ignoreStaticMAC: true to give the restored container another one",
+                    otherwise=f"stop {neighbour.name}",
+                ),
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from .preflight import Check, failed, listed, passed, warned
 
 
@@ -22,7 +23,7 @@ def pre_copy_checks(*, wanted: bool, tracked: bool, kernel_version: str) -> Iter
             f"kernel {kernel_version} cannot tell which memory changes while it is copied"
             " (criu check --feature mem_dirty_track)",
             Cause.PRE_COPY_UNSUPPORTED,
-            "Remove spec.preCopy, or boot a kernel with CONFIG_MEM_SOFT_DIRTY",
+            Setting("spec.preCopy: false", otherwise="boot a kernel with CONFIG_MEM_SOFT_DIRTY"),
         )
     elif wanted:
         yield passed("PreCopy", f"kernel {kernel_version} tracks changed memory")
@@ -40,8 +41,11 @@ def in_place_checks(options: Sequence[str]) -> Iterator[Check]:
             f"{listed(options, most=8)} cannot be fulfilled: the container is still on this host"
             " and goes on in place, as it is",
             Cause.UNSUPPORTED_OPTION,
-            "Remove them; or restore an archive of it, by spec.source.archive and"
-            " spec.existingContainer: Replace",
+            Setting(
+                "spec.source.archive and spec.existingContainer: Replace to restore an archive of"
+                " it",
+                rather="remove them",
+            ),
         )
 
 
@@ -65,7 +69,10 @@ def volume_checks(
             "Volumes",
             f"the archive was made without the content of volumes {listed(unsaved)}",
             Cause.VOLUME_NOT_SAVED,
-            "Put the volumes with their content on this host, and set spec.ignoreVolumes: true",
+            Setting(
+                "spec.ignoreVolumes: true after you have put the volumes with their content on this"
+                " host"
+            ),
         )
     absent = [name for name in volumes if name not in existing]
     if ignore_volumes and absent:

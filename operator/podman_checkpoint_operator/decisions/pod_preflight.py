@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from .facts import Container, Pod, State
 from .preflight import Check, failed, listed, passed, warned
 
@@ -34,8 +35,11 @@ def checkpoint_checks(container: Container, pod: Pod | None, *, archive: bool) -
             f"container {container.name} depends on {listed(each[:12] for each in others)}; it"
             " could not be restored from an archive",
             Cause.DEPENDS_ON_CONTAINERS,
-            "Remove spec.archive and spec.leaveRunning to restore it in place; or create the"
-            " container anew without --requires and --network container:..., or in a pod",
+            Setting(
+                "neither spec.archive nor spec.leaveRunning, to restore it in place",
+                otherwise="create the container anew without --requires and"
+                " --network container:..., or in a pod",
+            ),
         )
 
 
@@ -87,14 +91,14 @@ def restore_checks(
             "Pod",
             f"container {name} was in a pod",
             Cause.POD_NEEDED,
-            f"Create a pod for it, {create}, and name it in spec.pod",
+            Setting(f"spec.pod to a pod that you create for it: {create}"),
         )
     elif not in_pod:
         yield failed(
             "Pod",
             f"container {name} was in no pod, and Podman restores such a one only outside of pods",
             Cause.POD_MISMATCH,
-            "Remove spec.pod",
+            Setting("no spec.pod"),
         )
     elif pod is None:
         yield failed("Pod", f"there is no pod {wanted} on this host", Cause.POD_MISSING, create)

@@ -7,10 +7,11 @@ Each function judges facts and returns its checks in a fixed order, passed ones 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..api.reasons import Cause
+from ..api.remedies import in_drain
 from .failures import OperationFailed, sentences
 
 Result = Literal["Pass", "Warn", "Fail"]
@@ -35,6 +36,10 @@ class Check:
     def explanation(self) -> str:
         """What was found and what to do about it, in sentences."""
         return sentences(self.message, self.remedy)
+
+    def in_drain(self, kind: str) -> Check:
+        """Return the same of a resource of a kind that a drain has made."""
+        return replace(self, remedy=in_drain(self.remedy, kind))
 
 
 def passed(name: str, message: str) -> Check:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from .archive_preflight import Saved
 from .capabilities import Work, capability_check
 from .checkpoint_preflight import cannot_save_sockets
@@ -17,6 +18,10 @@ from .host_preflight import lacking_for_tcp_close
 from .preflight import Check, failed, listed, passed, warned
 from .recovery import is_stale
 
+STOP_LISTENERS: Final = (
+    "stop what listens there; after a failed restore it may be the Podman service itself:"
+    " systemctl restart podman.service"
+)
 _CLOCK: Final = timedelta(seconds=2)
 """Status holds whole seconds."""
 
@@ -43,8 +48,10 @@ def option_checks(
             "Options",
             f"tcpClose needs Podman 5.7 and crun 1.23, or newer; {lacking}",
             Cause.UNSUPPORTED_OPTION,
-            "Remove spec.tcpClose, and set spec.tcpEstablished: true if the checkpoint holds"
-            " connections",
+            Setting(
+                "spec.tcpClose: false, and spec.tcpEstablished: true if the checkpoint holds"
+                " connections"
+            ),
         )
     else:
         yield passed("Options", f"known to Podman {host.podman_version}")
@@ -88,7 +95,7 @@ def local_checks(
             "NotRunning",
             f"container {container.name} is {container.state}",
             Cause.CONTAINER_RUNNING,
-            "Set spec.existingContainer: Adopt to accept it as it is, or stop it",
+            Setting("spec.existingContainer: Adopt to accept it as it is", otherwise="stop it"),
         )
         return
     if stored is None or not stored.complete:
@@ -126,7 +133,7 @@ def file_lock_checks(*, saved: bool, wanted: bool) -> Iterator[Check]:
             "FileLocks",
             "the container's processes held file locks, which would not be restored",
             Cause.FILE_LOCKS,
-            "Set spec.fileLocks: true",
+            Setting("spec.fileLocks: true"),
         )
     else:
         yield passed("FileLocks", "in the checkpoint" if saved else "none in the checkpoint")
@@ -144,8 +151,10 @@ def connection_checks(*, saved: bool, wanted: bool) -> Iterator[Check]:
             "TCPConnections",
             "the container had established TCP connections, which the restore is not told to keep",
             Cause.TCP_ESTABLISHED,
-            "Set spec.tcpEstablished: true, as in the checkpoint; or, to close them instead,"
-            " spec.tcpClose: true (Podman 5.7 or newer)",
+            Setting(
+                "spec.tcpEstablished: true, as in the checkpoint; or, to close them instead,"
+                " spec.tcpClose: true (Podman 5.7 or newer)"
+            ),
         )
     else:
         yield passed("TCPConnections", "in the checkpoint" if saved else "none in the checkpoint")
@@ -160,13 +169,13 @@ def target_checks(saved: Saved, target: Target, *, ignore_volumes: bool) -> Iter
             "Volumes",
             f"these volumes exist already on this host: {listed(target.existing_volumes)}",
             Cause.VOLUME_IN_USE,
-            "Set spec.ignoreVolumes: true to use them as they are, or remove them",
+            Setting("spec.ignoreVolumes: true to use them as they are", otherwise="remove them"),
         )
     else:
         yield passed("Volumes", "none in the way")
     yield from mount_source_checks(target.missing_mount_sources, target.symlinked_mount_sources)
     yield port_check(
-        target.busy_ports, "Set spec.publishPorts to free ports, or stop what listens there"
+        target.busy_ports, Setting("spec.publishPorts to free ports", otherwise=STOP_LISTENERS)
     )
 
 
@@ -182,7 +191,7 @@ def network_check(missing: Sequence[str]) -> Check:
     )
 
 
-def port_check(busy: Sequence[str], remedy: str) -> Check:
+def port_check(busy: Sequence[str], remedy: str = f"S{STOP_LISTENERS[1:]}") -> Check:
     """Check that nothing listens on the ports that the container publishes."""
     if not busy:
         return passed("Ports", "free on this host")
@@ -190,8 +199,7 @@ def port_check(busy: Sequence[str], remedy: str) -> Check:
         "Ports",
         f"in use on this host: {listed(busy)}",
         Cause.PORT_IN_USE,
-        f"{remedy}; after a failed restore it may be the Podman service itself: systemctl restart"
-        " podman.service",
+        remedy,
     )
 
 
@@ -223,8 +231,10 @@ def conflict_checks(target: Target, *, name: str) -> Iterator[Check]:
             "ContainerID",
             f"the container itself is on this host: {other.name}, {other.state}",
             Cause.ID_IN_USE,
-            "Set spec.name to restore it as a second container, or spec.existingContainer: Adopt"
-            " to keep it, or Replace to remove it first",
+            Setting(
+                "spec.name to restore it as a second container, or spec.existingContainer: Adopt to"
+                " keep it, or Replace to remove it first"
+            ),
         )
     elif target.container_by_name is not None:
         other = target.container_by_name
@@ -232,7 +242,7 @@ def conflict_checks(target: Target, *, name: str) -> Iterator[Check]:
             "ContainerName",
             f"another container is called {name}: {other.id[:12]}, {other.state}",
             Cause.NAME_IN_USE,
-            "Set spec.name, or spec.existingContainer: Replace to remove that container first",
+            Setting("spec.name, or spec.existingContainer: Replace to remove that container first"),
         )
     else:
         yield passed("ContainerName", f"{name} is free")

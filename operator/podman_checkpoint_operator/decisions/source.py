@@ -10,6 +10,7 @@ from typing import Any
 from ..api.checkpoint import CheckpointStatus
 from ..api.common import ConditionStatus
 from ..api.reasons import Cause, ConditionType
+from ..api.remedies import Setting
 from .archive_preflight import Claim
 from .facts import StoredCheckpoint
 from .failures import OperationFailed
@@ -94,7 +95,7 @@ def state_of_checkpoint(
     raise OperationFailed(
         Cause.CHECKPOINT_ON_OTHER_HOST,
         f"ContainerCheckpoint {name} has no archive; its state is on {host} only",
-        f"Set spec.nodeName: {host}, or create a checkpoint with spec.archive",
+        Setting(f"spec.nodeName: {host}", otherwise="create a checkpoint with an archive"),
     )
 
 

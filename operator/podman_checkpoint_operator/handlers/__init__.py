@@ -80,9 +80,14 @@ def register(registry: kopf.OperatorRegistry, handled: Handled) -> None:
 
 def tell_drain(handled: Handled, body: kopf.Body) -> None:
     """Let the drain see what becomes of a resource that it has made."""
-    if DRAINED_HOST_LABEL in body["metadata"].get("labels", {}):
+    if is_by_drain(body):
         handled.drain.touched()
         handled.wake()
+
+
+def is_by_drain(body: Mapping[str, Any]) -> bool:
+    """Whether a drain has made a resource."""
+    return DRAINED_HOST_LABEL in body["metadata"].get("labels", {})
 
 
 def owns_archive(spec: kopf.Spec, **_: Any) -> bool:
@@ -102,4 +107,5 @@ def resource_of(body: Mapping[str, Any]) -> Resource:
         spec=dict(body.get("spec") or {}),
         status=dict(body.get("status") or {}),
         deleted=bool(metadata.get("deletionTimestamp")),
+        by_drain=is_by_drain(body),
     )

@@ -29,6 +29,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from ..decisions.failures import OperationFailed
 from ..reconcilers.machine_port import Pause
 from . import thaw_guard
@@ -57,8 +58,7 @@ def container_cgroup(pid_cgroup: str, container_id: str) -> PurePosixPath:
     if not unified:
         raise _cannot_freeze(
             "the host does not use cgroup v2",
-            "boot the host with cgroup v2 (systemd.unified_cgroup_hierarchy=1), or set"
-            " spec.leaveRunning: false",
+            "boot the host with cgroup v2 (systemd.unified_cgroup_hierarchy=1)",
         )
     path = PurePosixPath(unified[0])
     kinds = (f"{container_id}.scope", container_id, f"payload-{container_id}")
@@ -71,7 +71,7 @@ def container_cgroup(pid_cgroup: str, container_id: str) -> PurePosixPath:
         return PurePosixPath(*path.parts[: depth + 1], *(inner if inner == ("container",) else ()))
     raise _cannot_freeze(
         f"the container has no cgroup of its own; its processes are in {path}",
-        "run the container without --cgroups=disabled, or set spec.leaveRunning: false",
+        "run the container without --cgroups=disabled",
     )
 
 
@@ -233,9 +233,10 @@ def _require_frozen(cgroup: Path, seconds: float) -> None:
             Cause.TIMED_OUT,
             f"the container was let go before its files were captured, at the latest after"
             f" {seconds:.0f} s",
-            "Set spec.timeoutSeconds higher; the time grows with memory and changed files",
+            Setting("spec.timeoutSeconds higher; the time grows with memory and changed files"),
         )
 
 
 def _cannot_freeze(evidence: str, remedy: str) -> OperationFailed:
-    return OperationFailed(Cause.CANNOT_FREEZE, evidence, remedy)
+    setting = Setting("spec.leaveRunning: false", rather=remedy)
+    return OperationFailed(Cause.CANNOT_FREEZE, evidence, setting)

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from ..criu.configuration import (
     ANNOTATION,
     FOLDER,
@@ -279,13 +280,18 @@ def _explained(limit: int) -> Iterator[None]:
         raise OperationFailed(
             Cause.TIMED_OUT,
             f"other checkpoints on this host need another ghost limit than {limit} bytes",
-            "Create the checkpoint again when they are over, or use spec.ghostLimit.policy: Auto "
-            "in all of them: such checkpoints share one limit.",
+            Setting(
+                "spec.ghostLimit.policy: Auto in all of them: such checkpoints share one limit",
+                rather="create the checkpoint again when they are over",
+            ),
         ) from None
     except OSError as error:
         raise OperationFailed(
             Cause.NO_SPACE if error.errno in _FULL else Cause.PERMISSION_DENIED,
             f"the ghost limit of {limit} bytes cannot be set: {error}",
-            f"Make {FOLDER} on the host writable for the agent, or add `ghost-limit {limit}` to "
-            "the right file there by hand and use spec.ghostLimit.policy: Disabled.",
+            Setting(
+                f"spec.ghostLimit.policy: Disabled after you have put `ghost-limit {limit}` into"
+                " the right file there by hand",
+                rather=f"make {FOLDER} on the host writable for the agent",
+            ),
         ) from error

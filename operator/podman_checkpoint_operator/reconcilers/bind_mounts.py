@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..api.reasons import Cause, Reason
+from ..api.remedies import Setting
 from ..api.restore import BindMountsOnTarget, RestoreSpec
 from ..decisions import bind_mounts as rules
 from ..decisions.facts import PathKind, Target
@@ -103,7 +104,7 @@ class BindMounts:
             raise OperationFailed(
                 Cause.BIND_MOUNT_SOURCE_IN_USE,
                 f"something has come to {place.source} since the operation began",
-                "Set spec.bindMounts: UseExisting to use it, or move it away",
+                Setting("spec.bindMounts: UseExisting to use it", otherwise="move it away"),
             )
         self._sources.put_in_place(place)
 

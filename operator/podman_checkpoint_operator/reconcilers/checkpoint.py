@@ -18,6 +18,7 @@ from typing import Any
 
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, ConditionType, Reason
+from ..api.remedies import Setting
 from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import size
@@ -158,8 +159,10 @@ class _Course:
             raise OperationFailed(
                 Cause.CONTAINER_NOT_FOUND,
                 str(error),
-                "Set spec.containerRef to a container that podman ps -a lists on this host, and"
-                " spec.nodeName to the host it runs on",
+                Setting(
+                    "spec.containerRef to a container that podman ps -a lists on this host, and"
+                    " spec.nodeName to the host it runs on"
+                ),
             ) from error
         self._operation.identify(container.id)
         self._operation.status["container"] = identity(container)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ..api.checkpoint import CheckpointSpec, Hook, OnError
 from ..api.reasons import Cause, Reason
+from ..api.remedies import Setting
 from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
 from .command import Commands, Outcome, ended
@@ -115,8 +116,12 @@ class Hooks:
         return OperationFailed(
             Cause.HOOK_FAILED,
             f"{name}: {evidence}",
-            f"{consequence}. Correct spec.hooks.{name} or what it found (its output is in"
-            f" status.hooks), or set spec.hooks.{name}.onError: Continue",
+            Setting(
+                f"spec.hooks.{name} to a command that succeeds, or spec.hooks.{name}.onError:"
+                " Continue",
+                rather="correct what it found (its output is in status.hooks)",
+                because=f"{consequence}.",
+            ),
         )
 
     def _report(self, name: str, outcome: Outcome) -> None:

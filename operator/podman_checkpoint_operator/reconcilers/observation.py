@@ -16,6 +16,7 @@ from ..decisions.facts import Container, Host, Mount, Pod, Processes, Space
 from ..decisions.option_preflight import pre_copy_checks
 from ..decisions.preflight import Check
 from ..decisions.shared_mounts import copied, shared_mount_checks
+from ..decisions.space_preflight import space_checks
 from ..decisions.tenancy import Tenant
 from .archive_port import Contents
 from .machine_port import Machine
@@ -104,7 +105,7 @@ def observe(
     )
     checks.append(cgroup_check(processes.cgroup_watches))
     checks.append(preflight.criu_check(host, processes))
-    checks += preflight.space_checks(
+    checks += space_checks(
         _spaces(container, spec, host, machine, processes, contents=contents, archives=archives)
     )
     return Observation(host, checks, processes)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from ..api import conditions
 from ..api.common import ConditionStatus
 from ..api.conditions import timestamp
 from ..api.reasons import Cause, ConditionType, Reason
+from ..api.remedies import Setting
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import Check, require, summary
 from .journal import Entry, Journal, Step
@@ -21,6 +22,8 @@ from .observer import Ends
 from .resource import Reporter, Resource, ResourceGone, StatusUnwritable
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T", OperationFailed, Check)
 
 MAX_EVIDENCE: Final = 4096
 """Characters of evidence kept in status; an error body can be as long as it likes."""
@@ -98,6 +101,7 @@ class Operation:
 
     def wait(self, reason: Reason, failure: OperationFailed) -> None:
         """Tell users what stands in the way for now, and what they can do about it."""
+        failure = self._told(failure)
         known = conditions.find_condition(self.status["conditions"], ConditionType.READY)
         if not known or known["reason"] != reason:
             self.event("Warning", failure.cause, failure.message)
@@ -129,7 +133,8 @@ class Operation:
 
     def missed(self, type_: ConditionType, failure: OperationFailed) -> None:
         """Note a milestone that was not reached as a condition; written with the next report."""
-        self._condition(type_, ConditionStatus.FALSE, failure.cause, failure.message)
+        message = self._told(failure).message
+        self._condition(type_, ConditionStatus.FALSE, failure.cause, message)
 
     def event(self, severity: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Post an event about the resource."""
@@ -141,6 +146,7 @@ class Operation:
         Raises:
             OperationFailed: for the first failed check.
         """
+        checks = [self._told(check) for check in checks]
         known = self.status.get("preflight") or ()
         self.status["preflight"] = [check.as_status() for check in checks]
         for check in checks:
@@ -173,7 +179,7 @@ class Operation:
             raise OperationFailed(
                 Cause.TIMED_OUT,
                 f"not finished within timeoutSeconds ({self._timeout_seconds:.0f} s)",
-                "Set spec.timeoutSeconds higher; the time grows with the container's memory",
+                Setting("spec.timeoutSeconds higher; the time grows with the container's memory"),
             )
         return left
 
@@ -258,7 +264,12 @@ class Operation:
         """A full disk may be the very failure that users are to hear of."""
         logger.warning("journal not written", extra={"error": str(error)})
 
+    def _told(self, what: _T) -> _T:
+        """Return an explanation in words for whoever can do something about it."""
+        return what.in_drain(self.resource.kind) if self.resource.by_drain else what
+
     def _explain(self, failure: OperationFailed) -> None:
+        failure = self._told(failure)
         self.status["diagnosis"] = _diagnosis(failure)
         self._update(conditions.failed, cause=failure.cause, message=failure.message)
 

@@ -23,6 +23,8 @@ class Resource:
     status: Mapping[str, Any] = field(default_factory=dict)
     deleted: bool = False
     """Its deletion was asked for, and waits for a finalizer."""
+    by_drain: bool = False
+    """A drain has made it, so that nobody can set its fields."""
 
     @property
     def finished(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, Reason
+from ..api.remedies import Setting
 from ..api.restore import RestoreSpec
 from ..decisions.archive_preflight import Claim, place_check
 from ..decisions.facts import StoredCheckpoint
@@ -144,7 +145,7 @@ class RestoreReconciler:
             operation.check([place_check(uri, self._tools.archives.directory_of(uri), claim)])
             return ArchivedState(uri, source.archive.digest, claim)
         if source.checkpoint_ref is None:
-            raise OperationFailed(Cause.INVALID_SPEC, "spec.source is empty", "Set spec.source")
+            raise OperationFailed(Cause.INVALID_SPEC, "no source is given", Setting("spec.source"))
         return self._of_checkpoint(operation, spec, source.checkpoint_ref.name)
 
     def _of_checkpoint(self, operation: Operation, spec: RestoreSpec, name: str) -> State:

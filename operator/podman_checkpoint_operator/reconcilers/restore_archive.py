@@ -9,16 +9,17 @@ from __future__ import annotations
 from contextlib import suppress
 
 from ..api.reasons import Cause, ConditionType, Reason
+from ..api.remedies import Setting
 from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.log import Phase
 from ..decisions import pod_preflight
 from ..decisions import restore_preflight as preflight
 from ..decisions.archive_preflight import archive_checks, origin_check
-from ..decisions.checkpoint_preflight import space_checks
 from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.option_preflight import volume_checks
 from ..decisions.source import ArchivedState
+from ..decisions.space_preflight import space_checks
 from ..decisions.tenancy import Tenant
 from . import shared_network
 from .archive_port import Archives, Manifest
@@ -237,7 +238,7 @@ class ArchiveRestore:
             restored = self._settled()
             if restored is None:
                 raise OperationFailed(
-                    Cause.TIMED_OUT, str(error), "Set spec.timeoutSeconds higher"
+                    Cause.TIMED_OUT, str(error), Setting("spec.timeoutSeconds higher")
                 ) from error
             container_id, statistics = restored.id, {}
         except PodmanUnreachable:

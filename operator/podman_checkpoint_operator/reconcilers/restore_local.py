@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..api.reasons import Cause, ConditionType, Reason
+from ..api.remedies import Setting
 from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.log import Phase
 from ..decisions import cold_start
@@ -94,8 +95,11 @@ class LocalRestore:
             raise OperationFailed(
                 Cause.CONTAINER_NOT_FOUND,
                 str(error),
-                "Set spec.source to a container that podman ps -a lists on this host; to move one"
-                " to another host, restore from a checkpoint with an archive",
+                Setting(
+                    "spec.source to a container that podman ps -a lists on this host",
+                    otherwise="restore from a checkpoint with an archive, to move a container to"
+                    " another host",
+                ),
             ) from error
         self._operation.identify(container.id)
         return container
@@ -134,9 +138,7 @@ class LocalRestore:
                     saved=stored is not None and stored.connections,
                     wanted=self._spec.tcp_established or self._spec.tcp_close,
                 ),
-                preflight.port_check(
-                    self._machine.busy_ports(self._ports(container)), "Stop what listens there"
-                ),
+                preflight.port_check(self._machine.busy_ports(self._ports(container))),
                 *self._network_checks(container, stored),
                 *preflight.mount_source_checks(
                     self._machine.missing(container.mount_sources),
@@ -237,7 +239,7 @@ class LocalRestore:
         failure = OperationFailed(
             Cause.TIMED_OUT,
             f"the restore did not end within timeoutSeconds: {error}",
-            "Set spec.timeoutSeconds higher; the state is still on the host",
+            Setting("spec.timeoutSeconds higher; the state is still on the host"),
         )
         now = settled(self._podman, container, error, failure)
         if now.state is not State.RUNNING:

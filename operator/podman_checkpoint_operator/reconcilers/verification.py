@@ -11,9 +11,10 @@ from typing import Final
 from ..api.common import ConditionStatus
 from ..api.conditions import find_condition
 from ..api.reasons import Cause, ConditionType, Reason
+from ..api.remedies import Setting
 from ..api.restore import RestoreSpec
 from ..decisions.facts import Container
-from ..decisions.failures import OperationFailed
+from ..decisions.failures import OperationFailed, sentences
 from .command import Commands, ended
 from .machine_port import Machine
 from .operation import Operation
@@ -61,7 +62,10 @@ class Verification:
             evidence = ended(verify.exec.command, outcome, seconds=verify.timeout_seconds)
             failure = self._failure(container, evidence, kept_aside=kept_aside)
             if outcome.exit_code in _NOT_RUN:
-                failure.remedy = f"Correct spec.verify.exec.command. {failure.remedy}"
+                failure.remedy = Setting(
+                    "spec.verify.exec.command to one that the container has",
+                    because=sentences(failure.remedy),
+                )
             operation.missed(ConditionType.VERIFIED, failure)
             raise failure
         operation.reached(

@@ -47,7 +47,8 @@ Every kind reports by `status.conditions`. While an operation runs, the reason s
 doing. When it has failed, `Ready` is `False`, `Stalled` is `True`, and the reason of both is the
 cause. `status.diagnosis` then holds the cause, the evidence (the line of CRIU's log, Podman's
 message, or what was found) and the remedy for this very case. Resources are immutable: correct the
-field in a new one.
+field in a new one. Of a resource that a drain has made, the remedy says where the drain has the
+field from; see [drain.md](drain.md#when-one-cannot-be-saved).
 
     kubectl get cckpt,crst
     kubectl describe cckpt NAME

@@ -18,9 +18,8 @@ from podman_checkpoint_operator.decisions.checkpoint_preflight import (
     mount_checks,
     own_container_check,
     process_checks,
-    space_checks,
 )
-from podman_checkpoint_operator.decisions.facts import Mount, Processes, Space, State
+from podman_checkpoint_operator.decisions.facts import Mount, Processes, State
 from podman_checkpoint_operator.decisions.preflight import Check
 from tests.unit.samples import CONTAINER, HOST
 
@@ -52,7 +51,6 @@ def test_an_ordinary_container_on_an_ordinary_host_passes(wanted: Wanted) -> Non
         *mount_checks(CONTAINER, (), archive=wanted.archive),
         *process_checks(Processes(), wanted),
         criu_check(HOST, Processes()),
-        *space_checks([Space("images", Path("/"), free_bytes=2, needed_bytes=2)]),
     ]
     assert {check.result for check in checks} == {"Pass"}
 
@@ -205,26 +203,7 @@ def test_what_processes_hold_needs_its_option() -> None:
     assert not causes(process_checks(held, replace(LIVE, tcp_established=True, file_locks=True)))
 
 
-def test_each_file_system_needs_its_own_room() -> None:
-    spaces = [
-        Space("the state", Path("/a"), free_bytes=1 << 20, needed_bytes=2 << 20),
-        Space("the archive", Path("/b"), free_bytes=0, needed_bytes=0),
-    ]
-    first, second = space_checks(spaces)
-    assert (first.cause, second.result) == (Cause.NO_SPACE, "Pass")
-    assert first.remedy == "Free 1.0 MiB or more on that file system"
-
-
 def test_a_container_that_is_removed_on_exit_can_be_archived_live() -> None:
     checks = list(container_checks(replace(CONTAINER, auto_remove=True), LIVE))
     assert not causes(checks)
     assert warnings(checks) == ["RemovedOnExit"]
-
-
-def test_what_shares_a_file_system_is_added_up() -> None:
-    def space(device: int) -> Space:
-        return Space("images", Path("/"), free_bytes=3 << 20, needed_bytes=2 << 20, device=device)
-
-    assert [check.result for check in space_checks([space(1), space(1)])] == ["Pass", "Fail"]
-    assert [check.result for check in space_checks([space(1), space(2)])] == ["Pass", "Pass"]
-    assert [check.result for check in space_checks([space(0), space(0)])] == ["Pass", "Pass"]

@@ -79,7 +79,8 @@ def test_those_that_opted_in_are_saved_and_come_back(world: World) -> None:
 
 def test_what_a_checkpoint_asks_for(world: World) -> None:
     world.run("a", labels=in_namespace("shop"))
-    world.ask(unschedulable=True, timeoutSeconds=30)
+    unknown = {"policy": "OfANewerVersion"}
+    world.ask(unschedulable=True, timeoutSeconds=30, ghostLimit=unknown)
     world.turn()
     made = of(world, "a")
     assert made["metadata"]["namespace"] == "shop"
@@ -91,6 +92,7 @@ def test_what_a_checkpoint_asks_for(world: World) -> None:
         "containerRef": {"id": "a"},
         "tcpEstablished": True,
         "fileLocks": True,
+        "ghostLimit": unknown,
         "timeoutSeconds": 30,
     }
     world.until_quiet()
@@ -554,8 +556,8 @@ def test_what_happens_is_told_once(world: World) -> None:
     world.ask(unschedulable=False)
     world.until_quiet()
     assert world.events == [
-        "Normal ContainerStopped: Container name-b does not run any more, and its last run was not"
-        " saved",
+        "Normal ContainerStopped: Container name-b does not run any more, and no drain has saved"
+        " its last run",
         "Normal Drained: 1 container is safe; 1 gone meanwhile",
         "Normal Restoring: 0 of 1 containers are restored; waiting for name-a",
         "Normal Done: because of Done",

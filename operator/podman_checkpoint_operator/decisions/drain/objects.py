@@ -19,8 +19,7 @@ from ...api.host import DrainedContainer
 from ...api.names import (
     API_VERSION,
     CHECKPOINTS,
-    DRAIN_LOCKS_LABEL,
-    DRAIN_TCP_LABEL,
+    DRAIN_OPTIONS,
     DRAINED_HOST_LABEL,
     HOSTS,
     NAMESPACE_LABEL,
@@ -34,8 +33,6 @@ from ..facts import Container
 
 _LABEL_LENGTH: Final = 63
 _DIGEST_LENGTH: Final = 10
-_OPTIONS: Final = {DRAIN_TCP_LABEL: "tcpEstablished", DRAIN_LOCKS_LABEL: "fileLocks"}
-"""What checkpoints and restores ask for, unless a container's label says otherwise."""
 _VALUES: Final = {"true": True, "false": False}
 
 
@@ -109,12 +106,14 @@ def namespace_of(container: ListedContainer) -> str:
 
 def options_of(labels: Mapping[str, str]) -> dict[str, bool]:
     """Return what is asked for a container with these labels; all that can be, by default."""
-    return {name: _VALUES.get(labels.get(label, ""), True) for label, name in _OPTIONS.items()}
+    return {name: _VALUES.get(labels.get(label, ""), True) for label, name in DRAIN_OPTIONS.items()}
 
 
 def wrong_options(labels: Mapping[str, str]) -> dict[str, str]:
     """Return those of the labels by which a container asks for something that cannot be."""
-    return {label: labels[label] for label in _OPTIONS if labels.get(label, "true") not in _VALUES}
+    return {
+        label: labels[label] for label in DRAIN_OPTIONS if labels.get(label, "true") not in _VALUES
+    }
 
 
 def checkpoint_manifest(
@@ -128,6 +127,7 @@ def checkpoint_manifest(
     spec = {
         "containerRef": {"id": record.id},
         **options,
+        **_ghost_limit(host),
         "timeoutSeconds": timeout_seconds,
     }
     return _manifest(CHECKPOINTS, str(record.checkpoint), record, host, spec)
@@ -152,6 +152,11 @@ def restore_manifest(
         "timeoutSeconds": timeout_seconds,
     }
     return _manifest(RESTORES, str(record.restore), record, host, spec)
+
+
+def _ghost_limit(host: Mapping[str, Any]) -> dict[str, Any]:
+    asked = ((host.get("spec") or {}).get("drain") or {}).get("ghostLimit")
+    return {"ghostLimit": asked} if asked else {}
 
 
 def _manifest(

@@ -126,7 +126,7 @@ def removed(before: DrainedContainer) -> DrainedContainer:
 
 def stopped(before: DrainedContainer) -> DrainedContainer:
     """Return the record of a container that does not run and has nothing to be restored."""
-    message = f"Container {before.name} does not run any more, and its last run was not saved"
+    message = f"Container {before.name} does not run any more, and no drain has saved its last run"
     return told(before, DrainState.GONE, Reason.CONTAINER_STOPPED, message)
 
 
