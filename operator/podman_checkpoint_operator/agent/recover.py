@@ -10,9 +10,9 @@ from pathlib import Path
 from ..host.ghost_limits import GhostLimits
 from ..host.machine import LocalMachine
 from ..reconcilers.journal import Journal
-from ..reconcilers.offline import Reports
 from ..reconcilers.queue import Operations
 from ..reconcilers.reconciler import Reconciler
+from ..reconcilers.reports import Reports
 from ..reconcilers.resource import Resource
 
 logger = logging.getLogger(__name__)

@@ -42,11 +42,12 @@ from ..reconcilers.drain import Drain
 from ..reconcilers.drain_told import Told
 from ..reconcilers.dump import Tools as DumpTools
 from ..reconcilers.held_units import HeldUnits
-from ..reconcilers.offline import Offline, OfflineHost, Reports
+from ..reconcilers.offline import NoOffline, Offline, OfflineHost
 from ..reconcilers.podman_port import PodmanError
 from ..reconcilers.powerless import powerful
 from ..reconcilers.queue import Operations
 from ..reconcilers.registration import Registration
+from ..reconcilers.reports import Reports
 from ..reconcilers.resource import StatusUnwritable
 from ..reconcilers.restart_policy import RestartPolicies
 from ..stores.directory import DirectoryStore
@@ -138,13 +139,14 @@ async def _run(settings: Settings, rights: Rights) -> None:
         loop.call_soon_threadsafe(operations.ensure, resource, handled.checkpoints)
 
     alone = OfflineHost(records, begin)
+    without = Drain(alone, alone, alone, podman, shutdowns, NoOffline(), boot_id=machine.boot_id)
     drain = Drain(
         registration,
         Told(registration, api_server, metrics),
         ApiBoard(settings.node_name),
         podman,
         shutdowns,
-        Offline(alone, Drain(alone, alone, alone, podman, shutdowns, boot_id=machine.boot_id)),
+        Offline(alone, without),
         boot_id=machine.boot_id,
     )
     drain_woken = asyncio.Event()

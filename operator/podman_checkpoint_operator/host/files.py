@@ -8,12 +8,14 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -42,15 +44,25 @@ def write_object(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file; None if there is no such file, or it is damaged."""
+    """Return the JSON object in a file; None as of :func:`read_as`."""
+    return read_as(path, dict)
+
+
+def read_as(path: Path, made_of: Callable[[dict[str, Any]], _T]) -> _T | None:
+    """Return what is made of the JSON object in a file.
+
+    None if there is no such file, or it is damaged or of another shape, which is reported.
+    """
     try:
         content = json.loads(path.read_text())
+        if not isinstance(content, dict):
+            raise TypeError("no JSON object")
+        return made_of(content)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        logger.warning("unreadable file", extra={"path": str(path), "error": str(error)})
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        logger.warning("unreadable file", extra={"path": str(path), "error": repr(error)})
         return None
-    return content if isinstance(content, dict) else None
 
 
 def sync_directory(path: Path) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 from pathlib import Path
 
 from ..reconcilers.journal import Entry
-from .files import write_object
-
-logger = logging.getLogger(__name__)
+from .files import read_as, write_object
 
 
 class DirectoryJournal:
@@ -44,10 +40,4 @@ class DirectoryJournal:
 
 
 def _entry(path: Path) -> Entry | None:
-    try:
-        return Entry.from_json(json.loads(path.read_text()))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        logger.warning("unreadable journal entry", extra={"path": str(path), "error": str(error)})
-        return None
+    return read_as(path, Entry.from_json)

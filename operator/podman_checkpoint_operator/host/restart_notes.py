@@ -5,16 +5,12 @@ A note outlives the operation and its resource: the container waits for its rest
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 from dataclasses import asdict
 from pathlib import Path
 
 from ..decisions.facts import RestartPolicy
-from .files import sync_directory, write_object
-
-logger = logging.getLogger(__name__)
+from .files import read_as, sync_directory, write_object
 
 
 class RestartNotes:
@@ -29,14 +25,7 @@ class RestartNotes:
 
     def read(self, container_id: str) -> RestartPolicy | None:
         """Return the policy that a container is to get back, if one is noted."""
-        path = self._path(container_id)
-        try:
-            return RestartPolicy(**json.loads(path.read_text()))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, TypeError) as error:
-            logger.warning("unreadable note", extra={"path": str(path), "error": str(error)})
-            return None
+        return read_as(self._path(container_id), lambda note: RestartPolicy(**note))
 
     def remove(self, container_id: str) -> None:
         """Forget a container."""

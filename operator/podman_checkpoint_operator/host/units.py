@@ -22,7 +22,7 @@ from typing import Final
 
 from ..decisions.facts import Container, Starters
 from ..reconcilers.podman_port import PodmanError, PodmanTimedOut, RestoreOptions
-from .files import below, replace_file, sync_directory, write_object
+from .files import below, read_as, replace_file, sync_directory, write_object
 from .systemd import LoadedUnit, is_masked, loaded_unit, systemctl
 
 logger = logging.getLogger(__name__)
@@ -75,15 +75,11 @@ class HostUnits:
 
     def held(self) -> dict[str, str]:
         """Return the units that are held, each with the ID of its container."""
-        found = {}
-        for path in self._folder.glob("*.service"):
-            try:
-                found[path.name] = str(json.loads(path.read_text())["id"])
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError, TypeError, KeyError) as error:
-                logger.warning("unreadable note", extra={"path": str(path), "error": str(error)})
-        return found
+        notes = {
+            path.name: read_as(path, lambda note: str(note["id"]))
+            for path in self._folder.glob("*.service")
+        }
+        return {unit: container_id for unit, container_id in notes.items() if container_id}
 
     def release(self, unit: str) -> None:
         """Let a unit do again with its container what its files say."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -44,7 +43,7 @@ from ..decisions.shutdown import Answer
 from .drain_history import tidy
 from .drain_ports import Board, Hosts, Refusal, Teller
 from .explained import explained
-from .offline import Offline
+from .offline import NoOffline, Offline
 from .podman_port import NotFound, Podman, PodmanTimedOut, PodmanUnreachable
 from .resource import StatusUnwritable
 from .shutdown_port import Shutdowns
@@ -69,7 +68,7 @@ class Drain:
         board: Board,
         podman: Podman,
         shutdowns: Shutdowns,
-        offline: Offline | None = None,
+        offline: Offline | NoOffline,
         *,
         boot_id: Callable[[], str],
     ) -> None:
@@ -99,19 +98,19 @@ class Drain:
         host, request = self._host, self._shutdowns.requested()
         if host is None and not request:
             return None  # its resources may be heard of before itself
-        if self._offline and host:
-            self._offline.host.remember(host)
-        if self._offline and self._offline.has(request):
+        if host:
+            self._offline.remember(host)
+        if self._offline.has(request):
             return self._offline.turn()
         touched, self._touched = self._touched, False
         idle = host and is_idle(host) and not (touched and told(host))
-        if idle and not request and not self._has_offline():
+        if idle and not request and not self._offline.is_there():
             return None
         try:
             return explained(partial(self._step, request), touched)
         except (PodmanTimedOut, StatusUnwritable) as error:
             away = isinstance(error, StatusUnwritable)
-            if away and request and self._offline and self._offline.takes_over(request):
+            if away and request and self._offline.takes_over(request):
                 return 0.0
             trouble = str(error)
             logger.warning("drain not looked at", extra={"error": trouble})
@@ -129,26 +128,23 @@ class Drain:
         host = self._hosts.current()
         spec = HostSpec.model_validate(host.get("spec") or {})
         wanted = self._is_wanted(spec)
-        drain, offline = told(host), self._has_offline()
+        drain, offline = told(host), self._offline.is_there()
         idle = POLL_SECONDS if spec.drain.follow_node else None
         if not (wanted or touched or offline) and is_over(drain) and is_current(host):
             return idle
-        if offline and self._offline:
-            if not self._offline.host.has_ended():
-                self._offline.host.resume()
-                return POLL_SECONDS
-            drain = self._offline.host.added_to(drain)
+        if self._offline.goes_on():
+            return POLL_SECONDS
+        drain = self._offline.added_to(drain)
         if wanted:
             require_known(spec.drain.policy)
-        view = self._look(host, spec, wanted=wanted, drain=drain)
-        view = replace(view, shutting_down=bool(request))
+        view = self._look(host, spec, drain, wanted=wanted, shutting_down=bool(request))
         after = next_status(view)
         try:
             self._tell(host, view, after)
         except _Outdated:
             return 0.0
-        if offline and self._offline:
-            self._offline.host.forget()
+        if offline:
+            self._offline.forget()
         if after is None:
             return idle
         # Who cordons a Node and waits then must not believe a status of before: from here on it
@@ -166,11 +162,14 @@ class Drain:
             return True
         return spec.drain.follow_node and self._board.is_cordoned()
 
-    def _has_offline(self) -> bool:
-        return self._offline is not None and self._offline.host.is_there()
-
     def _look(
-        self, host: Mapping[str, Any], spec: HostSpec, *, wanted: bool, drain: DrainStatus | None
+        self,
+        host: Mapping[str, Any],
+        spec: HostSpec,
+        drain: DrainStatus | None,
+        *,
+        wanted: bool,
+        shutting_down: bool,
     ) -> View:
         checkpoints, restores = _by_key(self._board.checkpoints()), _by_key(self._board.restores())
         containers = {each.id: each for each in self._podman.containers()}
@@ -196,6 +195,7 @@ class Drain:
             checkpoints=checkpoints,
             restores=restores,
             refusals=dict(self._refusals),
+            shutting_down=shutting_down,
             now=datetime.now(UTC).replace(microsecond=0),
         )
 

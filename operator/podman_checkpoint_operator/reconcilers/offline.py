@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 from ..api.host import DrainedContainer, DrainState, DrainStatus
-from ..api.names import CHECKPOINTS
 from ..api.reasons import Reason
 from ..decisions.drain.host import told
 from ..decisions.drain.objects import made
-from .resource import Reporter, Resource, StatusUnwritable
+from .resource import StatusUnwritable
 
 logger = logging.getLogger(__name__)
 
-_PREFIX: Final = "offline-"
+PREFIX: Final = "offline-"
 """Of UIDs and names: the API server may have, or get, another checkpoint of the same run."""
 
 
@@ -51,13 +50,6 @@ class Records(Protocol):
         """Forget everything."""
 
 
-class ApiServer(Reporter, Protocol):
-    """Where resources are that are not kept on the host."""
-
-    def exists(self, kind: str, namespace: str, name: str, uid: str) -> bool:
-        """Whether a resource is still there, and still the same one."""
-
-
 class Turns(Protocol):
     """A drain."""
 
@@ -69,17 +61,21 @@ class Offline:
     """What a drain leaves to another one while the API server is away."""
 
     def __init__(self, host: OfflineHost, drain: Turns) -> None:
-        self.host = host
+        self._host = host
         self._drain = drain
         self._request: str | None = None
 
+    def remember(self, host: Mapping[str, Any]) -> None:
+        """Keep what the API server asks of the host, for when it is away."""
+        self._host.remember(host)
+
     def takes_over(self, request: str) -> bool:
         """Take over what a shutdown asks for, unless nothing is known of the PodmanHost."""
-        if not self.host.begin():
+        if not self._host.begin():
             return False
         logger.warning("the API server is away: containers are saved without it")
         self._request = request
-        self.host.resume()
+        self._host.resume()
         return True
 
     def has(self, request: str | None) -> bool:
@@ -89,6 +85,58 @@ class Offline:
     def turn(self) -> float | None:
         """Do what is to be done now; return when to look again."""
         return self._drain.turn()
+
+    def is_there(self) -> bool:
+        """Whether there is something that the API server is to hear of."""
+        return self._host.is_there()
+
+    def goes_on(self) -> bool:
+        """Go on with what has not ended; return whether there is such a thing."""
+        if self._host.has_ended():
+            return False
+        self._host.resume()
+        return True
+
+    def added_to(self, drain: DrainStatus | None) -> DrainStatus | None:
+        """Return what is told of a drain, with what was saved without the API server."""
+        return self._host.added_to(drain)
+
+    def forget(self) -> None:
+        """Forget what the API server has heard of."""
+        self._host.forget()
+
+
+class NoOffline:
+    """Of a drain that leaves nothing to another one: see :class:`Offline`."""
+
+    def remember(self, host: Mapping[str, Any]) -> None:
+        """Keep nothing."""
+
+    def takes_over(self, request: str) -> bool:
+        """Take over nothing."""
+        return False
+
+    def has(self, request: str | None) -> bool:
+        """Nothing was taken over."""
+        return False
+
+    def turn(self) -> float | None:
+        """Do nothing."""
+
+    def is_there(self) -> bool:
+        """There is nothing to be heard of."""
+        return False
+
+    def goes_on(self) -> bool:
+        """Nothing does."""
+        return False
+
+    def added_to(self, drain: DrainStatus | None) -> DrainStatus | None:
+        """Return it as it is."""
+        return drain
+
+    def forget(self) -> None:
+        """There is nothing to forget."""
 
 
 class OfflineHost:
@@ -138,7 +186,7 @@ class OfflineHost:
 
     def make(self, manifest: Mapping[str, Any]) -> None:
         """Keep a ContainerCheckpoint, and begin."""
-        uid = f"{_PREFIX}{manifest['metadata']['name']}"
+        uid = f"{PREFIX}{manifest['metadata']['name']}"
         if self._records.checkpoint(uid) is None:
             metadata = {**manifest["metadata"], "uid": uid, "generation": 1}
             self._records.write_checkpoint({**manifest, "metadata": metadata})
@@ -216,43 +264,9 @@ class OfflineHost:
                     "state": DrainState.SAFE,
                     "reason": str(Reason.CHECKPOINTED),
                     "message": None,
-                    "checkpoint": f"{_PREFIX}{each.checkpoint}",
+                    "checkpoint": f"{PREFIX}{each.checkpoint}",
                 }
             )
             for each in (drain.containers if drain else ())
             if each.checkpoint in checkpoints and checkpoints[each.checkpoint].ready
         ]
-
-
-class Reports:
-    """Where operations report: to the API server, or to the records of what it does not have.
-
-    Args:
-        api_server: has all the others.
-        records: of the host.
-    """
-
-    def __init__(self, api_server: ApiServer, records: Records) -> None:
-        self._api_server = api_server
-        self._records = records
-
-    def status(self, resource: Resource, status: Mapping[str, Any]) -> None:
-        """Write a resource's status, as :meth:`.Reporter.status`."""
-        if not resource.uid.startswith(_PREFIX):
-            return self._api_server.status(resource, status)
-        if checkpoint := self._records.checkpoint(resource.uid):
-            self._records.write_checkpoint({**checkpoint, "status": dict(status)})
-        return None
-
-    def event(
-        self, resource: Resource, severity: Literal["Normal", "Warning"], reason: str, message: str
-    ) -> None:
-        """Post an event; nobody could read one about what the API server does not have."""
-        if not resource.uid.startswith(_PREFIX):
-            self._api_server.event(resource, severity, reason, message)
-
-    def exists(self, kind: str, namespace: str, name: str, uid: str) -> bool:
-        """Whether a resource is still there, and still the same one."""
-        if kind == CHECKPOINTS.kind and uid.startswith(_PREFIX):
-            return self._records.checkpoint(uid) is not None
-        return self._api_server.exists(kind, namespace, name, uid)

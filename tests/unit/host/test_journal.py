@@ -79,7 +79,7 @@ def test_what_cannot_be_read_is_reported_and_counts_as_none(
     with caplog.at_level(logging.WARNING):
         assert journal.read("uid-1") is None
         assert [each.uid for each in journal.entries()] == ["uid-2"]
-    assert "unreadable journal entry" in caplog.text
+    assert "unreadable file" in caplog.text
     assert (tmp_path / "uid-1.json").exists()
 
 

@@ -160,7 +160,8 @@ def test_the_shipped_drop_in_looks_at_the_file_of_a_hold() -> None:
 def test_holds_outlive_the_agent(made: HostUnits, tmp_path: Path, folder: Path) -> None:
     made.hold(UNIT, "42")
     assert (tmp_path / HOLD[1:]).exists()
-    (folder / "damaged.service").write_text("{")
+    for number, text in enumerate(("{", "[]", '{"other": 1}')):
+        (folder / f"damaged-{number}.service").write_text(text)
     assert HostUnits(tmp_path, folder).held() == {UNIT: "42"}
     made.release(UNIT)
     assert not (tmp_path / HOLD[1:]).exists()

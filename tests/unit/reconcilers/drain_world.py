@@ -17,6 +17,7 @@ from podman_checkpoint_operator.decisions.shutdown import Answer
 from podman_checkpoint_operator.reconcilers.drain import Drain
 from podman_checkpoint_operator.reconcilers.drain_ports import Refusal
 from podman_checkpoint_operator.reconcilers.drain_told import Told
+from podman_checkpoint_operator.reconcilers.offline import NoOffline
 from podman_checkpoint_operator.reconcilers.podman_port import NotFound
 from podman_checkpoint_operator.reconcilers.registration import Registration
 from podman_checkpoint_operator.reconcilers.resource import Resource
@@ -124,7 +125,9 @@ class World(Registration):
         """Start an agent, in the place of one that was killed."""
         podman: Any = Podman(self)
         told = Told(self, self, self)
-        self.drain = Drain(self, told, self, podman, self, boot_id=lambda: self.boot_id)
+        self.drain = Drain(
+            self, told, self, podman, self, NoOffline(), boot_id=lambda: self.boot_id
+        )
 
     def tick(self) -> datetime:
         self.now += timedelta(seconds=10)

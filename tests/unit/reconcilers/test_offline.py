@@ -17,7 +17,8 @@ from podman_checkpoint_operator.decisions.shutdown import Answer
 from podman_checkpoint_operator.host.offline_records import OfflineRecords
 from podman_checkpoint_operator.reconcilers.drain import Drain
 from podman_checkpoint_operator.reconcilers.drain_told import Told
-from podman_checkpoint_operator.reconcilers.offline import Offline, OfflineHost, Reports
+from podman_checkpoint_operator.reconcilers.offline import NoOffline, Offline, OfflineHost
+from podman_checkpoint_operator.reconcilers.reports import Reports
 from podman_checkpoint_operator.reconcilers.resource import Resource, StatusUnwritable
 from tests.unit.reconcilers.drain_world import Killed, Podman, World
 
@@ -59,7 +60,7 @@ class Site(World):
         self.begun = {}
         self.records = Records(self.folder, self)
         host = OfflineHost(self.records, self.begin)
-        alone = Drain(host, host, host, podman, self, boot_id=lambda: self.boot_id)
+        alone = Drain(host, host, host, podman, self, NoOffline(), boot_id=lambda: self.boot_id)
         told = Told(self, self, self)
         offline = Offline(host, alone)
         self.drain = Drain(self, told, self, podman, self, offline, boot_id=lambda: self.boot_id)
