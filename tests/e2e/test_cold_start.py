@@ -140,6 +140,24 @@ def test_started_by_hand_or_removed(bench: Bench, host_a: Host) -> None:
     wait_until(lambda: gone().returncode, "the note of a container that is gone to be gone")
 
 
+def test_in_a_pod_of_a_unit(bench: Bench, host_a: Host) -> None:
+    """The pod would end with the container, and its unit remove both."""
+    unit, pod = bench.name("pod.service"), bench.name("pod")
+    host_a.exec("podman", "pod", "create", f"--label=PODMAN_SYSTEMD_UNIT={unit}", f"--name={pod}")
+    container = bench.count(host_a, f"--pod={pod}")
+    with untouched(container):
+        require_failed(
+            bench.checkpoint(container, "refused"),
+            "ColdStart",
+            evidence=f"belongs to a pod of {unit}: it would remove the pod",
+            remedy=f"Run systemctl mask {unit}",
+        )
+    mask = f"/etc/systemd/system/{unit}"
+    host_a.exec("ln", "-s", "/dev/null", mask)
+    bench.checkpoint(container).wait_ready()
+    host_a.exec("rm", mask)
+
+
 def test_archive_holds_the_policy(bench: Bench, host_a: Host, host_b: Host) -> None:
     """What is moved keeps it, and what is left behind does not start beside it."""
     host_b.load_image("busybox")

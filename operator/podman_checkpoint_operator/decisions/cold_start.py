@@ -7,14 +7,15 @@ more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..api.reasons import Cause
 from ..api.remedies import Setting
 from ..criu.configuration import version
-from .facts import Container, Host, RestartPolicy, Starters
+from .facts import Container, Host, RestartPolicy
 from .preflight import Check, failed, passed, warned
+from .starters import Starters
 
 NEVER: Final = RestartPolicy("no")
 _STARTED_AT_BOOT: Final = ("always", "unless-stopped")
@@ -89,29 +90,40 @@ def _policy_check(container: Container, host: Host, starters: Starters, *, stops
 
 
 def _unit_check(container: Container, starters: Starters, *, stops: bool) -> Check:
-    if not container.unit:
+    own, of_pod = container.unit, starters.pod_unit
+    if not own and not of_pod:
         return passed("SystemdUnit", "the container belongs to none")
     if not stops:
-        return passed("SystemdUnit", f"the container runs on in {container.unit}")
-    if starters.unit_masked:
-        return passed("SystemdUnit", f"{container.unit} is masked")
+        return passed("SystemdUnit", f"the container runs on in {own or of_pod}")
+    unmasked = list(dict.fromkeys(filter(None, ("" if starters.unit_masked else own, of_pod))))
+    if not unmasked:
+        return passed("SystemdUnit", f"{own} is masked")
     if can_be_held(container, starters):
-        return passed("SystemdUnit", f"{container.unit} is held until it restores the container")
-    unsafe = (
-        f"the container belongs to {container.unit}, which would remove it or start it afresh when"
-        " it stops, or after a reboot"
-    )
+        return passed("SystemdUnit", f"{own} is held until it restores the container")
     by_hand = (
-        f"run systemctl mask {container.unit} and systemctl daemon-reload first (a unit file in"
-        " /etc/systemd/system must be moved away for that), and unmask it when the container may"
-        " start afresh"
+        f"run systemctl mask {' '.join(unmasked)} and systemctl daemon-reload first (a unit file in"
+        " /etc/systemd/system must be moved away for that), and unmask when the container may start"
+        " afresh"
     )
     drop_in = (
-        "give the unit the drop-in of docs/quadlets.md, run systemctl daemon-reload and, for a"
-        f" Quadlet, systemctl restart {container.unit}; or "
+        "give the unit the drop-in of docs/quadlets.md (it counts where SuccessExitStatus= has no"
+        f" 1), run systemctl daemon-reload and, for a Quadlet, systemctl restart {own}; or "
     )
     remedy = Setting(
         "spec.leaveRunning: true with spec.archive",
         rather=by_hand if container.pod else f"{drop_in}{by_hand}",
     )
-    return failed("SystemdUnit", unsafe, Cause.COLD_START, remedy)
+    return failed("SystemdUnit", _unsafe(own, of_pod, unmasked), Cause.COLD_START, remedy)
+
+
+def _unsafe(own: str, of_pod: str, unmasked: Sequence[str]) -> str:
+    if of_pod not in (own, ""):
+        also = f", and itself to {own}" if own in unmasked else ""
+        return (
+            f"the container belongs to a pod of {of_pod}{also}: it would remove the pod with all"
+            " that is in it when the last container stops, and make it anew after a reboot"
+        )
+    return (
+        f"the container belongs to {own}, which would remove it or start it afresh when it stops,"
+        " or after a reboot"
+    )

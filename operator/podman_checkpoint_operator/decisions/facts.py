@@ -146,6 +146,8 @@ class Pod:
     """Namespaces that its containers share: ``ipc``, ``net``, ``uts``, ``pid``, ``cgroup``."""
     members: tuple[str, ...] = ()
     """Names of its running containers, without the infra container."""
+    unit: str = ""
+    """The systemd unit that has made it, if one has."""
 
 
 @dataclass(frozen=True)
@@ -173,20 +175,6 @@ class Host:
     def runtime_supports_criu(self) -> bool:
         """Whether the OCI runtime was built with CRIU; only crun says so in its version."""
         return self.runtime != "crun" or "+CRIU" in self.runtime_version
-
-
-@dataclass(frozen=True)
-class Starters:
-    """What may start a container of a host beside its users."""
-
-    podman_restart: bool = False
-    """``podman-restart.service`` is enabled: it starts containers by their restart policies."""
-    unit_masked: bool = False
-    """The systemd unit that the container belongs to cannot be started."""
-    unit_guarded: bool = False
-    """The unit neither starts nor removes its container while it is held."""
-    unit_idle: bool = False
-    """The unit is known to systemd, and not active."""
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,8 @@ from ..api.names import ORIGIN_FILE
 from ..criu import log as criu_log
 from ..criu.log import LOG_NAMES
 from ..criu.statistics import decode_dump
-from ..decisions.facts import (
-    Container,
-    Host,
-    Processes,
-    Space,
-    SparseFile,
-    Starters,
-    StoredCheckpoint,
-)
+from ..decisions.facts import Container, Host, Processes, Space, SparseFile, StoredCheckpoint
+from ..decisions.starters import Starters
 from ..reconcilers.machine_port import Pause
 from . import files, network_lock, systemd
 from .bind_sources import BindSources

@@ -22,7 +22,7 @@ _COMMAND: Final = re.compile(
     r"\{ path=(?P<path>.*?) ; argv\[\]=(?P<line>.*?) ; ignore_errors=(?P<may_fail>yes|no)"
 )
 _COMMANDS: Final = ("ExecCondition", "ExecStart", "ExecStop", "ExecStopPost")
-_STATES: Final = ("LoadState", "ActiveState", "Result")
+_STATES: Final = ("LoadState", "ActiveState", "Result", "SuccessExitStatus")
 
 
 def is_enabled(root: Path, unit: str) -> bool:
@@ -84,6 +84,7 @@ class LoadedUnit:
         """Whether, while a file is there, neither its own command nor one of its end is run.
 
         systemd runs the commands of a unit's end one after the other, up to the first that fails.
+        What counts as a success of the program counts for them, too.
         """
         begins_with_guard = (
             not commands or _guards(commands[0], hold)
@@ -92,6 +93,7 @@ class LoadedUnit:
         conditions = self.commands.get("ExecCondition", ())
         return (
             self._is("LoadState", "loaded")
+            and not {"1", "FAILURE"} & set(self.states.get("SuccessExitStatus", "").split())
             and any(_guards(each, hold) for each in conditions)
             and all(begins_with_guard)
         )

@@ -20,7 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ..decisions.facts import Container, Starters
+from ..decisions.facts import Container
+from ..decisions.starters import Starters
 from ..reconcilers.podman_port import PodmanError, PodmanTimedOut, RestoreOptions
 from .files import below, read_as, replace_file, sync_directory, write_object
 from .systemd import LoadedUnit, is_masked, loaded_unit, systemctl

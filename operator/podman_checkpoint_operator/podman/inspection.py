@@ -94,6 +94,7 @@ def pod_from_inspect(data: Mapping[str, Any]) -> Pod:
             for each in data.get("Containers") or ()
             if each["Id"] != infra_id and each.get("State") == "running"
         ),
+        unit=(data.get("Labels") or {}).get(_UNIT_LABEL, ""),
     )
 
 

@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..decisions.facts import (
-    Container,
-    Host,
-    Processes,
-    Space,
-    SparseFile,
-    Starters,
-    StoredCheckpoint,
-)
+from ..decisions.facts import Container, Host, Processes, Space, SparseFile, StoredCheckpoint
 from ..decisions.ghost import Held, Need
+from ..decisions.starters import Starters
 from .bind_port import BindSources
 
 

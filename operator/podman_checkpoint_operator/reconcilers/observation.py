@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from ..decisions.option_preflight import pre_copy_checks
 from ..decisions.preflight import Check
 from ..decisions.shared_mounts import copied, shared_mount_checks
 from ..decisions.space_preflight import space_checks
+from ..decisions.starters import Starters
 from ..decisions.tenancy import Tenant
 from .archive_port import Contents
 from .machine_port import Machine
@@ -83,7 +84,7 @@ def observe(
         ),
         *preflight.host_checks(container, host, wanted),
         *cold_start.checkpoint_checks(
-            container, host, machine.starters(container), stops=not wanted.leave_running
+            container, host, _starters(container, pod, machine), stops=not wanted.leave_running
         ),
         *preflight.mount_checks(
             container,
@@ -116,6 +117,13 @@ def copied_mounts(container: Container, contents: Contents) -> tuple[Mount, ...]
     return copied(
         container, volumes=tuple(contents.volumes), bind_mounts=tuple(contents.bind_mounts)
     )
+
+
+def _starters(container: Container, pod: Pod | None, machine: Machine) -> Starters:
+    starters = machine.starters(container)
+    if pod is None or machine.starters(replace(container, unit=pod.unit)).unit_masked:
+        return starters
+    return replace(starters, pod_unit=pod.unit)
 
 
 def _processes(machine: Machine, container: Container) -> Processes:

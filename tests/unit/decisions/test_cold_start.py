@@ -14,8 +14,9 @@ from podman_checkpoint_operator.decisions.cold_start import (
     is_started_at_boot,
     restore_checks,
 )
-from podman_checkpoint_operator.decisions.facts import Container, RestartPolicy, Starters
+from podman_checkpoint_operator.decisions.facts import Container, RestartPolicy
 from podman_checkpoint_operator.decisions.preflight import Check
+from podman_checkpoint_operator.decisions.starters import Starters
 from tests.unit.samples import CONTAINER, HOST
 
 ALWAYS = replace(CONTAINER, restart_policy=RestartPolicy("always"))
@@ -87,6 +88,28 @@ def test_in_a_pod_a_unit_cannot_be_held() -> None:
     _, unit = checked(replace(OF_A_UNIT, pod="p"), GUARDED)
     assert (unit.result, unit.cause) == ("Fail", Cause.COLD_START)
     assert unit.remedy.startswith("Run systemctl mask db.service")
+
+
+def test_the_unit_of_its_pod_must_be_masked_too() -> None:
+    """It removes the pod when that ends with its last container."""
+    starters = replace(GUARDED, pod_unit="p-pod.service")
+    _, unit = checked(replace(OF_A_UNIT, pod="p"), starters)
+    assert unit.cause is Cause.COLD_START
+    assert "a pod of p-pod.service, and itself to db.service: it would remove" in unit.message
+    assert unit.remedy.startswith("Run systemctl mask db.service p-pod.service and")
+
+    for container in (OF_A_UNIT, CONTAINER):
+        _, unit = checked(replace(container, pod="p"), replace(starters, unit_masked=True))
+        assert unit.cause is Cause.COLD_START
+        assert "a pod of p-pod.service: it would remove" in unit.message
+        assert unit.remedy.startswith("Run systemctl mask p-pod.service and")
+        assert checked(replace(container, pod="p"), starters, stops=False)[1].result == "Pass"
+
+
+def test_a_unit_that_plays_a_file_of_kubernetes_is_named_once() -> None:
+    _, unit = checked(replace(OF_A_UNIT, pod="p"), Starters(pod_unit="db.service"))
+    assert unit.message.startswith("the container belongs to db.service, which would remove it")
+    assert unit.remedy.startswith("Run systemctl mask db.service and")
 
 
 @pytest.mark.parametrize(

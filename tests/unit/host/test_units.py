@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from podman_checkpoint_operator.decisions.facts import Starters
+from podman_checkpoint_operator.decisions.starters import Starters
 from podman_checkpoint_operator.host import systemd
 from podman_checkpoint_operator.host.units import HostUnits
 from podman_checkpoint_operator.reconcilers.podman_port import (
@@ -47,6 +47,7 @@ ExecStopPost={command(REMOVE, ignored="yes")}
 LoadState=loaded
 ActiveState=inactive
 Result=success
+SuccessExitStatus=
 """
 """As systemd 257 has a Quadlet of Podman 5.4 with the project's drop-in."""
 
@@ -111,6 +112,8 @@ def test_a_guarded_unit_that_does_not_run(made: HostUnits) -> None:
         (f"ExecStopPost={GUARD}", f"ExecStopPost={GUARD.replace('errors=no', 'errors=yes')}"),
         (f"ExecStop={GUARD}", f"ExecStop={GUARD.replace('state/units', 'elsewhere')}"),
         ("LoadState=loaded", "LoadState=masked"),
+        # The guard has then succeeded, and the next command removes the container.
+        ("SuccessExitStatus=", "SuccessExitStatus=1 143 KILL"),
     ],
 )
 def test_units_without_all_of_the_guard(
@@ -118,6 +121,11 @@ def test_units_without_all_of_the_guard(
 ) -> None:
     host.becomes(before, after)
     assert not looked(made).unit_guarded
+
+
+def test_other_ends_that_are_a_success(made: HostUnits, host: Systemd) -> None:
+    host.becomes("SuccessExitStatus=", "SuccessExitStatus=11 143 KILL")
+    assert looked(made).unit_guarded
 
 
 def test_a_unit_that_does_nothing_at_its_end_needs_no_guard_there(

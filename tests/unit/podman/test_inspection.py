@@ -171,6 +171,8 @@ def test_a_pod() -> None:
         "2663782ee71d", "p1", INFRA, ("ipc", "net", "uts"), ("m1",)
     )
     assert pod_from_inspect({"Id": "26", "Name": "p2"}) == Pod("26", "p2", "", ())
+    labels = {"PODMAN_SYSTEMD_UNIT": "p3-pod.service"}
+    assert pod_from_inspect({"Id": "27", "Name": "p3", "Labels": labels}).unit == "p3-pod.service"
 
 
 def test_a_network_with_the_containers_in_it() -> None:

@@ -11,7 +11,8 @@ from unittest.mock import Mock, create_autospec
 
 import pytest
 
-from podman_checkpoint_operator.decisions.facts import Container, Starters, State
+from podman_checkpoint_operator.decisions.facts import Container, State
+from podman_checkpoint_operator.decisions.starters import Starters
 from podman_checkpoint_operator.reconcilers.held_units import HeldUnits, Units
 from podman_checkpoint_operator.reconcilers.machine_port import Machine
 from podman_checkpoint_operator.reconcilers.podman_port import (
