@@ -45,6 +45,7 @@ def test_saved_and_restored_by_its_unit(
     live = require_saved_live(work, quadlet, "live")
     work.restore(machine, live, "clone", name=clone.name).wait_ready()
     clone.require_counting_on(since=1)
+    assert not clone.inspect('{{index .Config.Labels "PODMAN_SYSTEMD_UNIT"}}')
     machine.exec("systemctl", "restart", "podman.service")
     clone.remove()
 

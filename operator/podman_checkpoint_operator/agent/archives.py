@@ -13,10 +13,10 @@ from typing import Final
 from ..api.common import Compression
 from ..api.names import NAMESPACE_LABEL
 from ..archive import members
+from ..archive.beside_unit import beside_unit
 from ..archive.bind_mounts import up_to
 from ..archive.capture import capture_file, capture_tree
 from ..archive.laying import lay_members
-from ..archive.own_cgroup import with_own_cgroup
 from ..archive.reader import Verified, bind_mounts_in, open_plain, sparse_files_in, verify
 from ..archive.rootfs import RootfsDiff
 from ..archive.writer import ArchiveSources, write_archive
@@ -147,10 +147,10 @@ class CheckpointArchives:
         with _explained("read the archive"):
             return _manifest(verify(self._store.resolve(uri), digest))
 
-    def open_plain(self, uri: str, digest: str, *, end: int) -> Iterable[bytes]:
+    def open_plain(self, uri: str, digest: str, *, end: int, copy: bool) -> Iterable[bytes]:
         """Yield what Podman gets of an archive; fail before its end if the digest is not this."""
         with _explained("read the archive"), open_plain(self._store.resolve(uri), digest) as plain:
-            yield from with_own_cgroup(up_to(plain, end))
+            yield from beside_unit(up_to(plain, end), copy=copy)
 
     def lay_down(self, uri: str, digest: str, targets: Mapping[Path, Path]) -> None:
         """Lay the content of bind mounts down."""

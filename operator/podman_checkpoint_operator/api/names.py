@@ -52,5 +52,8 @@ REPORTING_COMPONENT: Final = f"{GROUP}/node-agent"
 NAMESPACE_LABEL: Final = f"{GROUP}/namespace"
 """Label of a container: resources of this namespace only may touch it."""
 
+UNIT_LABEL: Final = "PODMAN_SYSTEMD_UNIT"
+"""By which Podman remembers the systemd unit that has made a container, or a pod."""
+
 ORIGIN_FILE: Final = f"{GROUP}.json"
 """Beside a checkpoint, in its archive or its bundle: which host took it, and for which resource."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ..api.names import NAMESPACE_LABEL
+from ..api.names import NAMESPACE_LABEL, UNIT_LABEL
 from ..decisions.container_list import ListedContainer
 from ..decisions.facts import (
     Container,
@@ -22,7 +22,6 @@ from ..decisions.facts import (
     State,
 )
 
-_UNIT_LABEL: Final = "PODMAN_SYSTEMD_UNIT"
 _FRACTION: Final = re.compile(r"\.(\d{1,6})\d*")
 
 
@@ -59,7 +58,7 @@ def container_from_inspect(data: Mapping[str, Any]) -> Container:
         checkpointed=bool(state.get("Checkpointed")),
         restart_policy=_restart_policy(host_config.get("RestartPolicy") or {}),
         namespace=(config.get("Labels") or {}).get(NAMESPACE_LABEL),
-        unit=(config.get("Labels") or {}).get(_UNIT_LABEL, ""),
+        unit=(config.get("Labels") or {}).get(UNIT_LABEL, ""),
         conmon_pid_file=Path(data["ConmonPidFile"]) if data.get("ConmonPidFile") else None,
         health_check=_is_checked(config.get("Healthcheck") or {}),
         infra=bool(data.get("IsInfra")),
@@ -94,7 +93,7 @@ def pod_from_inspect(data: Mapping[str, Any]) -> Pod:
             for each in data.get("Containers") or ()
             if each["Id"] != infra_id and each.get("State") == "running"
         ),
-        unit=(data.get("Labels") or {}).get(_UNIT_LABEL, ""),
+        unit=(data.get("Labels") or {}).get(UNIT_LABEL, ""),
     )
 
 

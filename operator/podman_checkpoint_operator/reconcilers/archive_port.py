@@ -124,13 +124,14 @@ class Archives(Protocol):
     def verify(self, uri: str, digest: str) -> Manifest:
         """Read an archive from end to end, and return what it says of its container."""
 
-    def open_plain(self, uri: str, digest: str, *, end: int) -> Iterable[bytes]:
-        """Yield the uncompressed archive; fail before its end if the digest is not this.
+    def open_plain(self, uri: str, digest: str, *, end: int, copy: bool) -> Iterable[bytes]:
+        """Yield what Podman gets of an archive; fail before its end if the digest is not this.
 
         Args:
             uri: where it is.
             digest: that it must have.
             end: how much of it is asked for.
+            copy: it is restored under another name.
         """
 
     def lay_down(self, uri: str, digest: str, targets: Mapping[Path, Path]) -> None:

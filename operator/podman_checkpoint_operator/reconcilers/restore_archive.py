@@ -230,7 +230,7 @@ class ArchiveRestore:
         )
         try:
             container_id, statistics = self._podman.restore_archive(
-                self._archives.open_plain(state.uri, state.digest, end=end),
+                self._archives.open_plain(state.uri, state.digest, end=end, copy=bool(spec.name)),
                 options,
                 timeout=operation.remaining(),
             )

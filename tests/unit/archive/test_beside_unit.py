@@ -1,4 +1,4 @@
-"""Podman is given the archive of a Quadlet with a control group of its own, and else as it is.
+"""Podman gets the archive of a Quadlet without what made it a part of its unit, and else as it is.
 
 Not here: what systemd says to the other; tests/e2e/test_quadlets.py.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from podman_checkpoint_operator.archive.own_cgroup import with_own_cgroup
+from podman_checkpoint_operator.archive.beside_unit import beside_unit
 from tests.unit.archive.checkpoints import CONFIG, archive, make_sources
 
 SPLIT = {**CONFIG, "cgroupsMode": "split", "labels": {"cgroupsMode": "split", "é": "<ü>"}}
@@ -41,7 +41,7 @@ def members_of(content: bytes) -> dict[str, bytes]:
 def test_a_part_of_a_units_group_becomes_a_group_of_its_own(tmp_path: Path, size: int) -> None:
     plain = plain_of(SPLIT, tmp_path)
 
-    given = b"".join(with_own_cgroup(pieces(plain, size)))
+    given = b"".join(beside_unit(pieces(plain, size), copy=False))
 
     assert len(given) == len(plain)
     before, after = members_of(plain), members_of(given)
@@ -54,4 +54,15 @@ def test_a_part_of_a_units_group_becomes_a_group_of_its_own(tmp_path: Path, size
 @pytest.mark.parametrize("size", [700, 1 << 20])
 def test_others_are_given_as_they_are(tmp_path: Path, size: int) -> None:
     plain = plain_of({**CONFIG, "cgroupsMode": "enabled"}, tmp_path)
-    assert b"".join(with_own_cgroup(pieces(plain, size))) == plain
+    assert b"".join(beside_unit(pieces(plain, size), copy=False)) == plain
+
+
+@pytest.mark.parametrize("mode", ["split", "enabled"])
+def test_a_copy_of_another_name_has_no_label_of_the_unit(tmp_path: Path, mode: str) -> None:
+    labels = {"PODMAN_SYSTEMD_UNIT": "db.service", "app": "db"}
+    plain = plain_of({**CONFIG, "cgroupsMode": mode, "labels": labels}, tmp_path)
+
+    for copy, expected in ((True, {"app": "db"}), (False, labels)):
+        given = b"".join(beside_unit(pieces(plain, 1 << 20), copy=copy))
+        assert len(given) == len(plain)
+        assert json.loads(members_of(given)["config.dump"])["labels"] == expected
