@@ -16,6 +16,14 @@ _OF_HOST: Final = re.compile(r"\bspec\.(timeoutSeconds|ghostLimit)\b")
 """What the field ``spec.drain`` of the host has under the same names."""
 
 
+_ANEW: Final = re.compile(
+    r"\b(c)reate (?:the (?:checkpoint|restore|resource) (?:again|anew)"
+    r"|a new (?:checkpoint|ContainerCheckpoint))",
+    re.IGNORECASE,
+)
+"""What a drain does by itself, as soon as what has failed is gone."""
+
+
 class Setting(str):
     """A remedy that sets fields of a resource; as a string it is for who has made the resource.
 
@@ -81,7 +89,9 @@ def changed(remedy: str, change: Callable[[str], str]) -> str:
 
 def in_drain(remedy: str, kind: str) -> str:
     """Return a remedy in words for a resource of a kind that a drain has made."""
-    return remedy.in_drain(kind) if isinstance(remedy, Setting) else remedy
+    told = remedy.in_drain(kind) if isinstance(remedy, Setting) else remedy
+    delete = f"elete this {kind}, so that the drain makes another"
+    return _ANEW.sub(lambda found: ("d" if found[1] == "c" else "D") + delete, told)
 
 
 def _prose(because: str, *ways: str) -> str:

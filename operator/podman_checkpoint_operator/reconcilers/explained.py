@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from ..api.reasons import Cause
+from ..api.remedies import Setting
 from ..criu.catalogue import diagnose_podman
 from ..decisions.failures import Interrupted, OperationFailed, from_os_error
 from .podman_port import PodmanError, PodmanUnreachable
@@ -31,7 +32,10 @@ def explained(call: Callable[[_A], _T], argument: _A) -> _T:
         raise OperationFailed(
             Cause.INVALID_SPEC,
             "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
-            "Correct the spec and create the resource anew",
+            Setting(
+                "what this agent knows",
+                rather="update the agent, which seems to be older than the API server's CRDs",
+            ),
         ) from error
     except PodmanError as error:
         found = diagnose_podman(str(error))

@@ -102,5 +102,5 @@ def changed(container: Container, when: str) -> OperationFailed:
     return OperationFailed(
         Cause.CONTAINER_CHANGED,
         f"container {container.name} was started or removed {when}",
-        "Leave the container alone until the checkpoint is Ready, and create a new one",
+        "Leave the container alone until the checkpoint is Ready, and create a new checkpoint",
     )

@@ -130,6 +130,14 @@ def test_no_other_text_names_a_field() -> None:
         assert any(plain in " ".join(text.split()) for plain in PLAIN), f"{where}: {text}"
 
 
+@pytest.mark.parametrize("kind", [CHECKPOINTS.kind, RESTORES.kind])
+def test_nobody_is_to_make_what_a_drain_makes(kind: str) -> None:
+    for where, text in TEXTS:
+        told = in_drain(" ".join(text.split()) if type(text) is str else text, kind).lower()
+        made = "create (the|a new) (container)?(checkpoint|restore|resource)(?! in| under)"
+        assert not re.search(made, told), f"{where}: {told}"
+
+
 def test_every_field_that_a_remedy_names_is_there() -> None:
     for where, text in TEXTS:
         for field in FIELD.finditer(text) if " " in text else ():
@@ -174,6 +182,17 @@ def test_it_is_a_text_for_who_has_made_the_resource() -> None:
             "In the PodmanHost set spec.drain.timeoutSeconds higher",
         ),
         ("Free some room", RESTORES.kind, "Free some room"),
+        (
+            "Create the checkpoint again. Or start it, and create a new ContainerCheckpoint",
+            CHECKPOINTS.kind,
+            "Delete this ContainerCheckpoint, so that the drain makes another. Or start it, and"
+            " delete this ContainerCheckpoint, so that the drain makes another",
+        ),
+        (
+            "Free space there, and create the resource anew",
+            RESTORES.kind,
+            "Free space there, and delete this ContainerRestore, so that the drain makes another",
+        ),
     ],
 )
 def test_in_a_drain(remedy: str, kind: str, told: str) -> None:

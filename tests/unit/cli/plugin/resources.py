@@ -103,7 +103,8 @@ def failed() -> dict[str, Any]:
         "diagnosis": {
             "cause": "TCPEstablished",
             "evidence": evidence,
-            "remedy": "Set spec.tcpEstablished: true here and in the restore, or close them",
+            "remedy": "Set spec.tcpEstablished: true in the checkpoint and in the restore, or close"
+            " them",
         },
     }
 

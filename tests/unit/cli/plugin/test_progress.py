@@ -77,7 +77,7 @@ def test_a_failure_ends_with_its_diagnosis(monkeypatch: pytest.MonkeyPatch) -> N
     text = watched([FAILED], monkeypatch, terminal=False)
     assert "Failed: TCPEstablished\n" in text
     assert "  Cause:      TCPEstablished\n" in text
-    assert "  Remedy:     Set spec.tcpEstablished: true here and" in text
+    assert "  Remedy:     Set spec.tcpEstablished: true in the" in text
 
 
 def test_a_drawing(monkeypatch: pytest.MonkeyPatch) -> None:

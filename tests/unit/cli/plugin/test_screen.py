@@ -115,7 +115,9 @@ def test_a_page_tells_a_failure_once() -> None:
     text = "\n".join(lines)
     assert text.count("2 established TCP connections") == 1
     assert "  Cause:      TCPEstablished" in lines
-    assert "  Remedy:     Set spec.tcpEstablished: true here and in the restore" in text
+    assert (
+        "  Remedy:     Set spec.tcpEstablished: true in the checkpoint and in the restore" in text
+    )
 
 
 def test_names_cannot_command_the_terminal() -> None:
