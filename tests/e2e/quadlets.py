@@ -24,6 +24,7 @@ ContainerName={name}
 Label=podman-checkpoint.dev/on-drain=checkpoint podman-checkpoint.dev/namespace={namespace}
 Volume={script}:/count.sh:ro
 Exec=sh /count.sh
+StopTimeout=1
 [Service]
 Restart=always
 [Install]
