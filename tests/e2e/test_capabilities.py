@@ -94,7 +94,7 @@ def test_without_fsetid_no_archive_is_ready_that_lacks_a_bit(
     assert "without FSETID, which archives need to keep the set-user-ID" in message(host)
     assert "; without KILL, which hooks and spec.verify need" in message(host)
     assert "add CAP_FSETID CAP_KILL to CapabilityBoundingSet=" in message(host)
-    assert "capability missing" in host.agent_log()
+    assert "rights missing" in host.agent_log()
     require_failed(
         bench.checkpoint(container, "archive", leaveRunning=True, archive={}),
         "CapabilityMissing",

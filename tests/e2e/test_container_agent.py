@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.explained import require_failed
 from tests.e2e.support import Container, clear_host
+from tests.e2e.test_hosts import wait_ready
 from tests.lab import container_agents
 from tests.lab.container_agents import PodAgent, QuadletAgent
 from tests.lab.hosts import NamespacedHost
@@ -86,21 +88,59 @@ def test_its_mounts_and_rights_are_enough(bench: Bench, host: NamespacedHost) ->
     )
 
 
+def start_without(host: NamespacedHost, *what: str, instead: tuple[str, ...] = ()) -> str:
+    """Start the Quadlet's agent in the foreground, without some of its options: what it says."""
+    *_, start = container_agents.commands(host)
+    assert set(what) <= {*start}
+    pairs = list(zip(start, [*start[1:], ""], strict=True))
+    started = ("-d", "--replace", "--cidfile", "--name", container_agents.CONTAINER, "--cgroups")
+    words = [
+        word
+        for word, after in pairs
+        if word not in what
+        and not (word == "-v" and after in what)
+        and not word.startswith(started)
+    ]
+    done = host.exec(*words[:-1], *instead, words[-1], check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+ROOT = "/:/host:ro,rslave"
+STATE = "/var/lib/podman-checkpoint:/host/var/lib/podman-checkpoint:rslave"
+
+
 @pytest.mark.parametrize("host", [QuadletAgent], indirect=True)
 def test_it_says_what_its_container_lacks(host: NamespacedHost) -> None:
-    """Started without the host's PID namespace, it would act on the wrong processes."""
-    *_, start = container_agents.commands(host)
-    assert "--pid=host" in start
-    left_out = (
-        "--pid",
-        "-d",
-        "--replace",
-        "--cidfile",
-        "--name",
-        container_agents.CONTAINER,
-        "--cgroups",
+    """Without them, it would act on the wrong processes, or forget what it has begun."""
+    assert "--pid=host" in start_without(host, "--pid=host")
+    assert "Mount the host's / at --host-root" in start_without(host, ROOT)
+    assert "/host/var/lib/podman-checkpoint" in start_without(host, STATE)
+    elsewhere = "--tmpfs=/host/var/lib/podman-checkpoint"
+    said = start_without(host, STATE, instead=(elsewhere,))
+    assert "does not see the host's /var/lib/podman-checkpoint" in said
+    bare = "type=bind,src=/,dst=/host,ro,bind-nonrecursive=true,bind-propagation=rslave"
+    said = start_without(host, ROOT, instead=(f"--mount={bare}",))
+    assert "does not see the host's /run, where Podman's socket is" in said
+    assert "with what is mounted below it" in said
+
+
+@pytest.mark.parametrize("host", [QuadletAgent], indirect=True)
+def test_a_mount_that_stands_still_refuses_what_would_miss_something(
+    bench: Bench, host: NamespacedHost
+) -> None:
+    """A volume that is mounted when its container starts would be saved without its content."""
+    container = bench.count(host)
+    agent = QuadletAgent(host)
+    agent.stop()
+    agent.start(lambda word: word.replace("rslave", "rprivate"))
+
+    wait_ready(host.name, "False", "PermissionDenied")
+    require_failed(
+        bench.checkpoint(container),
+        "PermissionDenied",
+        evidence="does not see what the host mounts from now on below /var/lib/containers/storage",
+        remedy="HostToContainer",
     )
-    done = host.exec(*(word for word in start if not word.startswith(left_out)), check=False)
-    assert done.returncode == 2
-    assert "--pid=host" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert container.state == "running"

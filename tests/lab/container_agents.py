@@ -16,6 +16,8 @@ from .agent_process import KUBECONFIG
 from .waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .hosts import NamespacedHost
 
 SOURCE: Final = paths.CHECKOUT / "manifests" / "quadlet" / "podman-checkpoint-agent.container"
@@ -37,11 +39,15 @@ class QuadletAgent:
     def __init__(self, host: NamespacedHost) -> None:
         self._host = host
 
-    def start(self) -> None:
-        """Build the image and start the agent; the host's own must not be running."""
+    def start(self, change: Callable[[str], str] = str) -> None:
+        """Build the image and start the agent; the host's own must not be running.
+
+        Args:
+            change: what becomes of each word of the unit's commands.
+        """
         agent_image.build(self._host)
         for command in commands(self._host):
-            self._host.exec("sh", "-c", ENTER, *command)
+            self._host.exec("sh", "-c", ENTER, *map(change, command))
 
     def stop(self) -> None:
         """End the agent as systemd would, but without its patience."""

@@ -22,8 +22,8 @@ from ..api.names import (
     RESTORES,
     VERSION,
 )
-from ..decisions.capabilities import Rights
 from ..decisions.facts import Host
+from ..decisions.rights import Rights
 from ..handlers import Handled, register, resource_of
 from ..host.cpu import cpu_features
 from ..host.description import HostDescription
@@ -68,7 +68,7 @@ from .kopf_settings import common_settings, load_credentials, login_as_client
 from .metrics import Metrics
 from .scrapes import Scrapes
 from .settings import DEFAULT_ARCHIVE_DIR, Settings
-from .start import alone, enter_host, own_rights
+from .start import alone, enter_host, own_rights, with_storage
 from .version import product_version
 
 logger = logging.getLogger(__name__)
@@ -82,12 +82,12 @@ def run(settings: Settings) -> None:
     Raises:
         kubernetes.config.ConfigException: there are no credentials for the API server.
         AlreadyRunning: another agent works with the same state.
-        NotOfTheHost: the PID namespace is not the host's.
+        NotOfTheHost: processes or files are not the host's.
         OSError: the state directory cannot be used, or an address is taken.
     """
     load_credentials()
-    rights = own_rights(settings.host_root)
-    enter_host(settings.host_root, rights)
+    rights = own_rights(settings.host_root, settings.state_dir)
+    enter_host(rights)
     with alone(settings.state_dir):
         asyncio.run(_run(settings, rights))
 
@@ -97,7 +97,11 @@ async def _run(settings: Settings, rights: Rights) -> None:
 
     def describe(criu_version: str) -> Host:
         host = host_from_info(podman.info(), criu_version=criu_version)
-        return replace(host, cpu_features=cpu_features(Path("/proc")), rights=rights)
+        return replace(
+            host,
+            cpu_features=cpu_features(Path("/proc")),
+            rights=with_storage(rights, settings.host_root, host.graph_root),
+        )
 
     description = HostDescription(settings.host_root, describe, podman.release)
     units = HostUnits(settings.host_root, settings.state_dir / "units")

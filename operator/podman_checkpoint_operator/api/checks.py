@@ -100,6 +100,9 @@ class CheckName(StrEnum):
     replaced or adopted is looked at, too."""
     CAPABILITIES = "Capabilities"
     """The agent has the capabilities that the operation needs (install.md)."""
+    HOST_FILES = "HostFiles"
+    """The agent sees the host's directories as the host does, and can write where it needs to: an
+    agent in a container has all its mounts (install.md)."""
     ROOTFUL = "Rootful"
     """Podman runs as root; CRIU cannot do without."""
     CRIU = "CRIU"

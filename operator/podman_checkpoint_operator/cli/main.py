@@ -64,23 +64,34 @@ def _run(settings: Settings) -> int:
     try:
         run.run(settings)
     except ConfigException as error:
+        contained = settings.host_root != Path("/")
         return refuse(
             f"no credentials for the API server: {error}\nSet KUBECONFIG to a kubeconfig of this"
             " agent, or run it as a Pod with a service account"
+            + (f". Mount the host's / at --host-root, {settings.host_root}" if contained else "")
         )
     except (start.AlreadyRunning, start.NotOfTheHost) as error:
         return refuse(str(error))
-    except PermissionError as error:
-        return refuse(f"{error.strerror}: {error.filename}\nRun the agent as root")
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            # kopf's own address is not named by the error.
-            flag = "--metrics" if error.filename else "--liveness"
-            address = error.filename or settings.liveness
-            return refuse(f"{address} is in use\nSet {flag} to a free address")
-        what = f": {error.filename}" if error.filename else ""
-        return refuse(f"{error.strerror or error}{what}\nCorrect the setting that names it")
+        return refuse(_system_message(error, settings))
     return 0
+
+
+def _system_message(error: OSError, settings: Settings) -> str:
+    what = f": {error.filename}" if error.filename else ""
+    found = f"{error.strerror or error}{what}"
+    if isinstance(error, PermissionError):
+        return f"{found}\nRun the agent as root"
+    if error.errno == errno.EADDRINUSE:
+        # kopf's own address is not named by the error.
+        flag = "--metrics" if error.filename else "--liveness"
+        return f"{error.filename or settings.liveness} is in use\nSet {flag} to a free address"
+    if error.errno == errno.EROFS:
+        return (
+            f"{found}\nMount it into the agent's container, writable, or take what makes it"
+            " read-only out of its systemd unit. docs/install.md has the table of mounts"
+        )
+    return f"{found}\nCorrect the setting that names it"
 
 
 def _parser() -> argparse.ArgumentParser:

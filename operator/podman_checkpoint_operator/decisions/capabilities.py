@@ -12,20 +12,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ..api.reasons import Cause
-from .preflight import Check, failed, passed
-
 _PRIVILEGED_PORTS: Final = 1024
 
 
 class Work(StrEnum):
-    """What some capabilities are needed for, with the verb."""
+    """What some rights are needed for, with the verb."""
 
     EVERYTHING = "every operation needs"
     ARCHIVES = "archives need"
     COMMANDS = "hooks and spec.verify need"
     SHARED_NETWORKS = "containers in the network of another need"
     LOW_PORTS = "restores that publish ports below 1024 need"
+    GHOST_LIMITS = "raising a ghost limit needs"
 
 
 class Capability(StrEnum):
@@ -98,47 +96,17 @@ NEEDS: Final = {
 """Of every capability, in the order of docs/install.md."""
 
 
-@dataclass(frozen=True)
-class Rights:
-    """What the agent may do on its host."""
-
-    lacking: frozenset[Capability] = frozenset()
-    """Those that it needs and does not have."""
-    contained: bool = False
-    """Whether it runs in a container."""
-
-
-ALL_RIGHTS: Final = Rights()
-
-
-def rights(held: int, *, contained: bool) -> Rights:
-    """Return the rights of an agent that has these capabilities.
+def lacking_of(held: int, *, contained: bool) -> frozenset[Capability]:
+    """Return what an agent needs and does not have.
 
     Args:
-        held: a bit for each.
+        held: a bit for each that it has.
         contained: whether it runs in a container.
     """
-    lacking = (
+    return frozenset(
         capability
         for capability, need in NEEDS.items()
         if not held >> need.bit & 1 and (contained or not need.contained_only)
-    )
-    return Rights(frozenset(lacking), contained)
-
-
-def capability_check(rights: Rights, work: Iterable[Work]) -> Check:
-    """Check that the agent has the capabilities that it needs for some kinds of work."""
-    asked = set(work)
-    lacking = [each for each in NEEDS if each in rights.lacking and NEEDS[each].work in asked]
-    if not lacking:
-        return passed("Capabilities", "the agent has those that it needs")
-    needs = ((each, NEEDS[each]) for each in lacking)
-    found = (f"without {each}, which {need.work} to {need.purpose}" for each, need in needs)
-    return failed(
-        "Capabilities",
-        f"the agent runs {'; '.join(found)}",
-        Cause.CAPABILITY_MISSING,
-        _where(lacking, contained=rights.contained),
     )
 
 
@@ -166,16 +134,3 @@ def work_of(
         yield Work.SHARED_NETWORKS
     if any(port < _PRIVILEGED_PORTS for *_, port in ports):
         yield Work.LOW_PORTS
-
-
-def _where(lacking: Iterable[Capability], *, contained: bool) -> str:
-    if contained:
-        return (
-            f"Add {', '.join(lacking)} to securityContext.capabilities.add of the agent's"
-            " container, or to AddCapability= of its Quadlet"
-        )
-    names = " ".join(f"CAP_{name}" for name in lacking)
-    return (
-        f"Run the agent as root, and add {names} to CapabilityBoundingSet= of its systemd unit, or"
-        " take that line out (systemctl cat podman-checkpoint-agent shows it)"
-    )

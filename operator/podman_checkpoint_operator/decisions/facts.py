@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from .capabilities import ALL_RIGHTS, Rights
+from .rights import ALL_RIGHTS, Rights
 
 
 class State(StrEnum):

@@ -7,9 +7,10 @@ from typing import Final
 
 from ..api.reasons import Cause
 from ..criu.configuration import version
-from .capabilities import Work, capability_check
+from .capabilities import Work
 from .facts import Host
 from .preflight import Check, failed, passed
+from .rights import rights_checks
 
 _TCP_CLOSE_IN_PODMAN: Final = (5, 7)
 _TCP_CLOSE_IN_CRUN: Final = (1, 23)
@@ -17,7 +18,7 @@ _TCP_CLOSE_IN_CRUN: Final = (1, 23)
 
 def fitness_checks(host: Host, runtime: str, work: Iterable[Work] = tuple(Work)) -> Iterator[Check]:
     """Checks of what the agent, Podman, CRIU and a runtime can do on this host."""
-    yield capability_check(host.rights, work)
+    yield from rights_checks(host.rights, work)
     if host.rootless:
         yield failed(
             "Rootful",

@@ -11,12 +11,13 @@ from typing import Final
 from ..api.reasons import Cause
 from ..api.remedies import Setting
 from .archive_preflight import Saved
-from .capabilities import Work, capability_check
+from .capabilities import Work
 from .checkpoint_preflight import cannot_save_sockets
 from .facts import Container, Host, State, StoredCheckpoint, Target
 from .host_preflight import lacking_for_tcp_close
 from .preflight import Check, failed, listed, passed, warned
 from .recovery import is_stale
+from .rights import rights_checks
 
 STOP_LISTENERS: Final = (
     "stop what listens there; after a failed restore it may be the Podman service itself:"
@@ -41,7 +42,7 @@ def option_checks(
 
     An older Podman ignores what it does not know; a runtime ends with its usage.
     """
-    yield capability_check(host.rights, work)
+    yield from rights_checks(host.rights, work)
     lacking = lacking_for_tcp_close(host, Path(runtime).name) if tcp_close else ""
     if lacking:
         yield failed(

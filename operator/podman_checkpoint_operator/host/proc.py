@@ -46,7 +46,24 @@ def mounts(process: Path) -> Iterator[tuple[str, str, str, str]]:
         for line in (process / "mountinfo").read_text(errors="surrogateescape").splitlines():
             place, _, what = line.partition(" - ")
             _, _, device, root, folder, *_ = place.split(" ")
-            yield device, root, _ESCAPE.sub(lambda m: chr(int(m[1], 8)), folder), what.split()[0]
+            yield device, root, _unescaped(folder), what.split()[0]
+
+
+def propagation(process: Path, path: Path) -> list[str]:
+    """Return how mounts below a path get to and from what a process sees there."""
+    found: list[str] = []
+    nearest = ""
+    for line in (process / "mountinfo").read_text(errors="surrogateescape").splitlines():
+        _, _, _, _, escaped, _, *tags = line.partition(" - ")[0].split(" ")
+        folder = _unescaped(escaped)
+        # One that is mounted over another comes later.
+        if len(folder) >= len(nearest) and path.is_relative_to(folder):
+            nearest, found = folder, tags
+    return found
+
+
+def _unescaped(folder: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 8)), folder)
 
 
 def own_processes(proc: Path, pids: tuple[int, ...], init: int) -> tuple[int, ...]:

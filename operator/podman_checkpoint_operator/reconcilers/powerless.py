@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from ..api.conditions import find_condition
 from ..api.reasons import ConditionType, Reason
-from ..decisions.capabilities import Rights, Work, capability_check
+from ..decisions.capabilities import Work
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import Check
+from ..decisions.rights import Rights, capability_check
 from .operation import Operation
 from .reconciler import Reconciler
 from .resource import Resource

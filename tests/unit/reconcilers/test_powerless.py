@@ -8,8 +8,9 @@ from unittest.mock import create_autospec
 import pytest
 
 from podman_checkpoint_operator.api.reasons import Cause, ConditionType, Reason
-from podman_checkpoint_operator.decisions.capabilities import ALL_RIGHTS, Capability, Rights
+from podman_checkpoint_operator.decisions.capabilities import Capability
 from podman_checkpoint_operator.decisions.failures import Interrupted, OperationFailed
+from podman_checkpoint_operator.decisions.rights import ALL_RIGHTS, Rights
 from podman_checkpoint_operator.reconcilers.journal import Step
 from podman_checkpoint_operator.reconcilers.powerless import powerful
 from podman_checkpoint_operator.reconcilers.reconciler import Reconciler
