@@ -43,8 +43,9 @@ def folder(tmp_path: Path) -> Path:
 @contextmanager
 def host(folder: Path, script: str, propagation: str = "shared") -> Iterator[int]:
     """Yield the ID of the host's first process, which runs a script on a directory first."""
-    command = ("unshare", "--mount", f"--propagation={propagation}", "sh", "-ec")
-    script = f"{script}; echo; exec sleep 60"
+    # Apart from this machine's own mounts first, which may be shared already.
+    command = ("unshare", "--mount", "--propagation=private", "sh", "-ec")
+    script = f"mount --make-r{propagation} /; {script}; echo; exec sleep 60"
     with subprocess.Popen([*command, script, folder], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
