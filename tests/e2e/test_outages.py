@@ -107,6 +107,8 @@ class TestPodmanAway:
         require_nothing_left(host_b)
         assert other.id == replaced
         wait_until(lambda: other.state == "running", "the other container to run again")
+        # The address of what Podman was just making stays taken till then, and tests run into it.
+        host_b.reboot(None)
 
 
 class TestPowerCut:

@@ -149,7 +149,8 @@ _TARGET: Final = (
         r"(?P<id>\w+)",
         remedy=Setting(
             "spec.ignoreStaticIP: true to get another address",
-            rather="remove that container",
+            rather="remove that container (if podman ps -a does not list it, Podman was killed "
+            "when it made it, and a reboot of the host frees the address)",
             because="{ip} belongs to container {id}.",
         ),
     ),
