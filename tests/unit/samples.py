@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from podman_checkpoint_operator.decisions.checkpoint_preflight import Wanted
 from podman_checkpoint_operator.decisions.facts import Container, Host, State
 
 STARTED: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -49,3 +50,13 @@ HOST: Final = Host(
     graph_root=STORAGE,
     storage_driver="overlay",
 )
+
+STOPPING: Final = Wanted(
+    leave_running=False,
+    archive=False,
+    tcp_established=False,
+    file_locks=False,
+    ignore_root_fs=False,
+    commands=False,
+)
+"""What is wanted of a checkpoint that stops the container."""

@@ -99,3 +99,7 @@ def _prose(because: str, *ways: str) -> str:
     text = ", or ".join(filter(None, ways))
     text = f"{text[0].upper()}{text[1:]}"
     return f"{because} {text}." if because else text
+
+
+MORE_TIME: Final = Setting("spec.timeoutSeconds higher; the time grows with the container's memory")
+"""Where the time limit has ended an operation."""

@@ -37,6 +37,11 @@ class Check:
         """What was found and what to do about it, in sentences."""
         return sentences(self.message, self.remedy)
 
+    @property
+    def failure(self) -> OperationFailed:
+        """How an operation ends that this stands in the way of."""
+        return OperationFailed(self.cause, self.message, self.remedy)
+
     def in_drain(self, kind: str) -> Check:
         """Return the same of a resource of a kind that a drain has made."""
         return replace(self, remedy=in_drain(self.remedy, kind))
@@ -65,7 +70,7 @@ def require(checks: Iterable[Check]) -> None:
     """
     for check in checks:
         if check.result == "Fail":
-            raise OperationFailed(check.cause, check.message, check.remedy)
+            raise check.failure
 
 
 def listed(items: Iterable[object], *, most: int = 3) -> str:

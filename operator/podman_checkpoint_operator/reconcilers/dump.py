@@ -13,7 +13,7 @@ from typing import Any
 
 from ..api.checkpoint import CheckpointSpec
 from ..api.reasons import Cause, Reason
-from ..api.remedies import Setting
+from ..api.remedies import MORE_TIME
 from ..criu import log as criu_log
 from ..criu.log import Phase
 from ..decisions import ghost
@@ -241,7 +241,7 @@ class Dumper:
         failure = OperationFailed(
             Cause.TIMED_OUT,
             f"the dump did not end within timeoutSeconds: {error}",
-            Setting("spec.timeoutSeconds higher; the time grows with the container's memory"),
+            MORE_TIME,
         )
         now = settled(self._podman, container, error, failure)
         stored = self._machine.stored_checkpoint(container.bundle)

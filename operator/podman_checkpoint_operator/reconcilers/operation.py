@@ -14,7 +14,7 @@ from ..api import conditions
 from ..api.common import ConditionStatus
 from ..api.conditions import timestamp
 from ..api.reasons import Cause, ConditionType, Reason
-from ..api.remedies import Setting
+from ..api.remedies import MORE_TIME
 from ..decisions.failures import Interrupted, OperationFailed
 from ..decisions.preflight import Check, require, summary
 from .journal import Entry, Journal, Step
@@ -179,7 +179,7 @@ class Operation:
             raise OperationFailed(
                 Cause.TIMED_OUT,
                 f"not finished within timeoutSeconds ({self._timeout_seconds:.0f} s)",
-                Setting("spec.timeoutSeconds higher; the time grows with the container's memory"),
+                MORE_TIME,
             )
         return left
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..api.conditions import find_condition
 from ..api.reasons import ConditionType, Reason
 from ..decisions.capabilities import Work
-from ..decisions.failures import Interrupted, OperationFailed
+from ..decisions.failures import Interrupted
 from ..decisions.preflight import Check
 from ..decisions.rights import Rights, capability_check
 from .operation import Operation
@@ -53,7 +53,7 @@ class Powerless:
             operation.resource.status.get("conditions") or [], ConditionType.READY
         )
         if not told or told["reason"] != Reason.WAITING_FOR_CAPABILITIES:
-            operation.wait(Reason.WAITING_FOR_CAPABILITIES, self._failure())
+            operation.wait(Reason.WAITING_FOR_CAPABILITIES, self._check.failure)
         raise Interrupted(operation.resource.key)
 
     def abandon(self, operation: Operation) -> None:
@@ -62,11 +62,8 @@ class Powerless:
         Raises:
             OperationFailed: always.
         """
-        raise self._failure()
+        raise self._check.failure
 
     def discard(self, resource: Resource) -> None:
         """Do what the deletion of a resource asks for: an archive goes without further rights."""
         self._reconciler.discard(resource)
-
-    def _failure(self) -> OperationFailed:
-        return OperationFailed(self._check.cause, self._check.message, self._check.remedy)

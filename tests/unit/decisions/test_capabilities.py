@@ -19,11 +19,11 @@ from podman_checkpoint_operator.decisions.capabilities import (
     lacking_of,
     work_of,
 )
-from podman_checkpoint_operator.decisions.checkpoint_preflight import Wanted, host_checks
+from podman_checkpoint_operator.decisions.checkpoint_preflight import host_checks
 from podman_checkpoint_operator.decisions.host_preflight import fitness_checks
 from podman_checkpoint_operator.decisions.restore_preflight import option_checks
 from podman_checkpoint_operator.decisions.rights import ALL_RIGHTS, Rights, capability_check
-from tests.unit.samples import CONTAINER, HOST
+from tests.unit.samples import CONTAINER, HOST, STOPPING
 
 ALL = (1 << 41) - 1
 
@@ -117,16 +117,8 @@ def test_what_an_operation_has_to_do() -> None:
 )
 def test_a_checkpoint(lacking: Capability, change: dict[str, bool], refused: bool) -> None:
     """Of a container in the network of another, which the dump would shut for good."""
-    wanted = Wanted(
-        leave_running=False,
-        archive=False,
-        tcp_established=False,
-        file_locks=False,
-        ignore_root_fs=False,
-        commands=False,
-    )
     host = replace(HOST, rights=Rights(frozenset({lacking})))
-    checks = host_checks(replace(CONTAINER, network_of="owner"), host, replace(wanted, **change))
+    checks = host_checks(replace(CONTAINER, network_of="owner"), host, replace(STOPPING, **change))
     failed = [check.name for check in checks if check.result == "Fail"]
     assert failed == ["Capabilities"] * refused
 

@@ -21,16 +21,8 @@ from podman_checkpoint_operator.decisions.checkpoint_preflight import (
 )
 from podman_checkpoint_operator.decisions.facts import Mount, Processes, State
 from podman_checkpoint_operator.decisions.preflight import Check
-from tests.unit.samples import CONTAINER, HOST
+from tests.unit.samples import CONTAINER, HOST, STOPPING
 
-STOPPING = Wanted(
-    leave_running=False,
-    archive=False,
-    tcp_established=False,
-    file_locks=False,
-    ignore_root_fs=False,
-    commands=False,
-)
 LIVE = replace(STOPPING, leave_running=True, archive=True)
 CRUN = "crun version 1.21\ncommit: 10269840\nspec: 1.0.0\n+SYSTEMD +SELINUX +APPARMOR"
 
