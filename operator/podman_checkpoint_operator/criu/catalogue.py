@@ -1,8 +1,9 @@
 """What a failure means: from CRIU's log and Podman's error to cause, evidence and remedy.
 
-The entries are in :mod:`.dump_failures`, :mod:`.restore_failures`, :mod:`.podman_failures` and
-:mod:`.general_failures`. Error lines are tried in the order of the log, since the first one is the
-cause; a line that no entry knows is passed over, but it stays in the evidence.
+The entries are in :mod:`.dump_failures`, :mod:`.restore_failures`, :mod:`.podman_failures` with
+:mod:`.host_failures`, and :mod:`.general_failures`. Error lines are tried in the order of the log,
+since the first one is the cause; a line that no entry knows is passed over, but it stays in the
+evidence.
 """
 
 from __future__ import annotations
