@@ -72,8 +72,9 @@ class TestAgentProcess:
         agent_host.install_agent("renewed\n")
         agent_host.agent_start({"LIMIT": "4"})
         wait_for_log(agent_host, "limit=4 second\nrenewed")
-        running = agent_host.exec("pgrep", "-fc", "podman-checkpoint-agent run").stdout
-        assert running.strip() == "1"
+        running = ("pgrep", "--count", "--full", "podman-checkpoint-agent run")
+        # A child has its parent's command line until it runs a program of its own.
+        wait_until(lambda: agent_host.exec(*running).stdout.strip() == "1", "one agent alone")
 
     def test_is_killed_without_its_helpers(self, agent_host: NamespacedHost) -> None:
         agent_host.agent_start()
