@@ -182,10 +182,8 @@ class LocalMachine:
         files.replace_file(self._seen(bundle) / ORIGIN_FILE, content, mode=0o600)
 
     def _origin(self, bundle: Path) -> dict[str, str]:
-        with suppress(OSError, ValueError, AttributeError):
-            noted = json.loads((self._seen(bundle) / ORIGIN_FILE).read_text())
-            return {key: value for key, value in noted.items() if isinstance(value, str)}
-        return {}
+        noted = files.read_object(self._seen(bundle) / ORIGIN_FILE) or {}
+        return {key: value for key, value in noted.items() if isinstance(value, str)}
 
     def tracks_memory(self) -> bool:
         """Whether kernel and CRIU can tell which memory changes after it was copied."""

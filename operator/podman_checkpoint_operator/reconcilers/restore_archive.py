@@ -12,16 +12,12 @@ from ..api.reasons import Cause, ConditionType, Reason
 from ..api.remedies import Setting
 from ..api.restore import ExistingContainer, RestoreSpec
 from ..criu.log import Phase
-from ..decisions import pod_preflight
-from ..decisions import restore_preflight as preflight
-from ..decisions.archive_preflight import archive_checks, origin_check
 from ..decisions.facts import Container, State
 from ..decisions.failures import Interrupted, OperationFailed
-from ..decisions.option_preflight import volume_checks
 from ..decisions.source import ArchivedState
-from ..decisions.space_preflight import space_checks
 from ..decisions.tenancy import Tenant
 from . import shared_network
+from .archive_look import ArchiveLook
 from .archive_port import Archives, Manifest
 from .bind_mounts import BindMounts
 from .explain import explain
@@ -41,11 +37,6 @@ from .restart_policy import RestartPolicies
 from .running import brought_up, identity, require_running
 from .target import (
     Replacement,
-    network_checks,
-    network_options,
-    observe_target,
-    option_checks,
-    saved,
 )
 from .verification import Verification
 
@@ -74,6 +65,9 @@ class ArchiveRestore:
         self._bind_mounts = BindMounts(machine, archives, operation, spec)
         self._holes = Holes(podman, machine, archives, operation)
         self._verification = Verification(podman, machine, operation, spec)
+        self._look = ArchiveLook(
+            podman, machine, tenant, operation, spec, self._replacement, self._bind_mounts
+        )
 
     def run(self, state: ArchivedState) -> None:
         """Verify, look, make room where asked, restore, see it run."""
@@ -125,7 +119,7 @@ class ArchiveRestore:
         name = self._spec.name or manifest.container_name
         if self._adopted(manifest, name):
             return True
-        volumes = self._look(state, manifest, name)
+        volumes = self._look.at(state, manifest, name)
         operation.pause_point()
         self._replacement.make_room(
             name=name, container_id="" if self._spec.name else manifest.container_id
@@ -151,66 +145,6 @@ class ArchiveRestore:
         self._verification.run(existing)
         self._operation.succeed(Reason.ADOPTED, f"Container {existing.name} was running already")
         return True
-
-    def _look(self, state: ArchivedState, manifest: Manifest, name: str) -> list[str]:
-        """Stop at what stands in the way; return the volumes that the restore will make."""
-        operation = self._operation
-        operation.progress(Reason.PREFLIGHT, f"Looking for what container {name} needs")
-        host = self._machine.host()
-        target = observe_target(self._podman, self._machine, manifest, self._spec)
-        description = saved(manifest)
-        checks = [
-            self._tenant.check_label("the saved container", manifest.namespace),
-            *option_checks(host, manifest, self._spec),
-            origin_check(description, state.claim),
-            *archive_checks(description, host),
-            *pod_preflight.restore_checks(
-                manifest.container_name,
-                in_pod=bool(manifest.pod),
-                shared=manifest.shared_namespaces,
-                wanted=self._spec.pod,
-                pod=self._podman.pod(self._spec.pod) if self._spec.pod else None,
-            ),
-            *pod_preflight.shared_network_checks(
-                manifest.shared_namespaces, network_options(self._spec)
-            ),
-            *preflight.file_lock_checks(saved=manifest.file_locks, wanted=self._spec.file_locks),
-            *preflight.connection_checks(
-                saved=manifest.connections,
-                wanted=self._spec.tcp_established or self._spec.tcp_close,
-            ),
-        ]
-        target, bind_checks = self._bind_mounts.look(manifest, target)
-        if self._spec.existing_container is ExistingContainer.REPLACE:
-            checks += map(self._tenant.check, self._replacement.plan(target))
-            target = self._replacement.without_replaced(target, self._spec)
-        checks += preflight.conflict_checks(target, name=name)
-        checks += volume_checks(
-            volumes=manifest.volumes,
-            unsaved=manifest.unsaved_volumes,
-            existing=target.existing_volumes,
-            ignore_volumes=self._spec.ignore_volumes,
-        )
-        checks += preflight.target_checks(
-            description, target, ignore_volumes=self._spec.ignore_volumes
-        )
-        checks += network_checks(
-            manifest.endpoints,
-            target.networks,
-            self._spec,
-            connections=manifest.connections,
-            asked=manifest.asked_endpoints,
-        )
-        checks += space_checks(
-            self._machine.space(purpose, path, needed_bytes=manifest.podmans_bytes + further)
-            for purpose, path, further in (
-                ("Podman's copy of the archive", host.copy_dir, 0),
-                ("the unpacked archive", host.graph_root, manifest.hole_bytes),
-            )
-        )
-        checks += bind_checks
-        operation.check(checks)
-        return sorted(set(manifest.volumes) - set(target.existing_volumes))
 
     def _restore(self, state: ArchivedState, name: str, end: int) -> str:
         operation = self._operation
