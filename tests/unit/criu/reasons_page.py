@@ -1,6 +1,6 @@
 """Writes ``docs/reasons.md`` from the vocabulary and the catalogue: ``make docs``.
 
-The meaning of a member is the string below it in ``api/reasons.py``, the groups of causes are the
+The meaning of a member is the string below it in ``api/``, the groups of causes are the
 comments there, and the remedies are those of the catalogue's entries.
 """
 
@@ -41,7 +41,7 @@ _IN_BRACKETS: Final = re.compile(r" \((\{\w+\})+\)")
 _INTRO: Final = """\
 # Conditions, reasons and causes
 
-<!-- Written by `make docs` from operator/podman_checkpoint_operator/api/reasons.py and criu/. -->
+<!-- Written by `make docs` from operator/podman_checkpoint_operator/, from api/ and criu/. -->
 
 Every kind reports by `status.conditions`. While an operation runs, the reason says what it is
 doing. When it has failed, `Ready` is `False`, `Stalled` is `True`, and the reason of both is the
