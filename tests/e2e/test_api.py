@@ -226,10 +226,25 @@ def test_get_tells_the_story_of_a_checkpoint(create: Create) -> None:
     )
 
 
-def test_a_container_given_by_its_id_is_shown_by_it(create: Create) -> None:
-    what = create(CHECKPOINTS.kind, specs.checkpoint(containerRef={"id": "0123456789ab"}))
+@pytest.mark.parametrize("kind", [CHECKPOINTS.kind, RESTORES.kind])
+def test_a_container_is_shown_by_its_name_only(create: Create, kind: str) -> None:
+    """As in a drain, whose checkpoints give the ID: all of its 64 digits would fill a line."""
 
-    assert columns(what)["CONTAINER"] == "0123456789ab"
+    def shown(reference: dict[str, str], container: dict[str, str] | None = None) -> str:
+        spec = {"containerRef": reference}
+        what = create(
+            kind,
+            specs.checkpoint(**spec) if kind == CHECKPOINTS.kind else specs.restore(source=spec),
+        )
+        if container:
+            report(what, {"container": container})
+        return columns(what)["CONTAINER"]
+
+    container = {"id": "0" * 64, "name": "sql1"}
+    assert shown({"id": container["id"]}) == ""
+    assert shown({"id": container["id"]}, container) == "sql1"
+    assert shown({"name": "sql1"}) == "sql1"
+    assert shown({"name": "sql1"}, container) == "sql1"
 
 
 def test_get_tells_the_story_of_a_restore(create: Create) -> None:
