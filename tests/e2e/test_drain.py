@@ -349,6 +349,13 @@ def test_an_agent_that_is_killed_goes_on(bench: Bench, host_a: Host, point: str)
     require_all_count_on(containers, before)
 
 
+def made(bench: Bench) -> list[str]:
+    """Return what drains have made in the test's own namespace, by its names."""
+    selector = f"--selector={GROUP}/drained-host=host-a"
+    found = kubectl("get", "cckpt,crst", "--namespace", bench.prefix, selector, "--output=name")
+    return [name.rpartition("/")[2] for name in found.stdout.split()]
+
+
 def test_older_drains_are_forgotten_even_by_an_agent_that_is_killed(
     bench: Bench, host_a: Host
 ) -> None:
@@ -365,14 +372,30 @@ def test_older_drains_are_forgotten_even_by_an_agent_that_is_killed(
             host_a.agent_start()
         wait_for("NotDraining")
 
-    def made() -> list[str]:
-        selector = f"--selector=podman-checkpoint.dev/drained-host={host_a.name}"
-        found = kubectl("get", "cckpt,crst", "--namespace", bench.prefix, selector, "--output=name")
-        return [name.rpartition("/")[2] for name in found.stdout.split()]
-
-    (record,) = podman_host("host-a")["status"]["drain"]["containers"]
-    wait_until(lambda: made() == [record["checkpoint"]] * 2, "what is older to be deleted")
+    kept = record(container)["checkpoint"]
+    wait_until(lambda: made(bench) == [kept] * 2, "what is older to be deleted")
     container.require_counting_on(since=0)
+
+
+def test_a_checkpoint_that_comes_too_late_is_deleted(bench: Bench, host_a: Host) -> None:
+    """The container is stopped when the drain has seen it run."""
+    container = count(bench, host_a, suffix="c")
+    faults.kill_at("after:drain:make", host_a)
+    ask(unschedulable=True)
+    faults.wait_for_death(host_a)
+    host_a.exec("podman", "stop", "--time=0", container.name)
+    faults.kill_at("before:drain:delete", host_a)
+    faults.wait_for_death(host_a)
+    (late,) = made(bench)
+    shown = kubectl("get", f"cckpt/{late}", "--namespace", bench.prefix).stdout
+    assert f" {container.name} " in shown
+    assert "ContainerNotRunning" in shown
+
+    host_a.agent_start()
+    wait_drained()
+    wait_until(lambda: not made(bench), "what came too late to be deleted")
+    assert "1 gone meanwhile" in drained()["message"]
+    assert "ended before the drain saved it" in record(container)["message"]
 
 
 def test_agents_killed_at_random(bench: Bench, host_a: Host) -> None:

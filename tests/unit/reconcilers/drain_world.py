@@ -245,11 +245,15 @@ class World(Registration):
     def end(self, resource: dict[str, Any], *, well: bool = True) -> None:
         """Let an operation come to its end."""
         ended = timestamp(self.tick())
+        cause = "GhostFileTooLarge"
         if resource["kind"] == "ContainerCheckpoint":
+            box = self.boxes.get(resource["spec"]["containerRef"]["id"])
+            if box is None or box.state is not State.RUNNING:
+                cause = "ContainerNotRunning" if box else "ContainerNotFound"
             well = self._saves(resource, well)
         else:
             well = self._restores(resource, well)
-        reason = "Done" if well else "GhostFileTooLarge"
+        reason = "Done" if well else cause
         conditions = [_condition("Ready", "True" if well else "False", reason)]
         if not well:
             conditions.append(_condition("Stalled", "True", reason))

@@ -647,6 +647,40 @@ def test_a_failure_is_kept_until_the_container_is_saved_again(world: World) -> N
     assert not world.checkpoints_
 
 
+@pytest.mark.parametrize("end", ["stop", "remove"])
+@pytest.mark.parametrize("unschedulable", [True, False], ids=["drained", "cancelled"])
+def test_a_checkpoint_that_came_too_late_is_deleted_even_by_an_agent_that_is_killed(
+    world: World, end: str, unschedulable: bool
+) -> None:
+    box = world.run("a")
+    world.ask(unschedulable=True)
+    world.turn()
+    if end == "stop":
+        world.stop(box)
+    else:
+        del world.boxes["a"]
+    world.ask(unschedulable=unschedulable)
+
+    def die(_: str) -> None:
+        raise Killed
+
+    world.end(of(world, "a"))
+    world.on_delete = die
+    with pytest.raises(Killed):
+        world.turn()
+    world.on_delete = lambda _: None
+    world.agent()
+    world.until_quiet()
+    assert not world.checkpoints_
+    assert world.told == {"a": "Gone"}
+    if end == "stop":
+        assert "checkpoint" not in world.record("a")
+        assert world.events[1] == (
+            "Normal ContainerStopped: Container name-a ended before the drain saved it; the"
+            " ContainerCheckpoint that came too late is deleted"
+        )
+
+
 def test_a_failed_restore_is_kept_while_its_state_waits(world: World) -> None:
     drained(world, "a")
     world.ask(unschedulable=False, historyLimit=0)

@@ -49,6 +49,10 @@ class _Run(NamedTuple):
         return any(each.failed for each in self.made)
 
     @property
+    def came_too_late(self) -> bool:
+        return self.checkpoint is not None and self.checkpoint.came_too_late
+
+    @property
     def ended_at(self) -> datetime:
         return max((each.ended_at or _NEVER for each in self.made), default=_NEVER)
 
@@ -72,6 +76,9 @@ def superfluous(view: View, drain: DrainStatus, *, limit: int) -> list[Superfluo
             runs[container_id].append(run)
     found: list[Superfluous] = []
     for container_id, its_runs in runs.items():
+        for each in (run for run in its_runs if run.came_too_late and run.key not in asked_for):
+            found.extend(_resources(each))
+            its_runs.remove(each)
         its_runs.sort(key=lambda each: each.ended_at, reverse=True)
         over = [
             each

@@ -27,12 +27,13 @@ from ...api.names import (
     SYSTEM_NAMESPACE,
     Resource,
 )
-from ...api.reasons import ConditionType
+from ...api.reasons import Cause, ConditionType
 from ..container_list import ListedContainer
 from ..facts import Container
 
 _LABEL_LENGTH: Final = 63
 _DIGEST_LENGTH: Final = 10
+_NOTHING_TO_SAVE: Final = frozenset({Cause.CONTAINER_NOT_RUNNING, Cause.CONTAINER_NOT_FOUND})
 _VALUES: Final = {"true": True, "false": False}
 
 
@@ -55,6 +56,11 @@ class Made:
     def under_way(self) -> bool:
         """Whether it has not ended yet."""
         return not (self.ready or self.failed)
+
+    @property
+    def came_too_late(self) -> bool:
+        """Whether all that kept it from saving the container is that this did not run any more."""
+        return self.failed and self.reason in _NOTHING_TO_SAVE
 
 
 def made(resource: Mapping[str, Any]) -> Made:

@@ -49,7 +49,7 @@ def _undrained(
         return _alive(before, checkpoint)
     if is_saved(before, checkpoint, container):
         return _saved(view, before, records)
-    return stopped(before)
+    return stopped(before, checkpoint)
 
 
 def _saved(

@@ -158,8 +158,9 @@ def _at_rest(view: View, before: DrainedContainer) -> DrainedContainer | None:
 def _stands_still(
     view: View, before: DrainedContainer, container: ListedContainer
 ) -> DrainedContainer:
-    if not is_saved(before, view.checkpoint_of(before), container):
-        return stopped(before)
+    checkpoint = view.checkpoint_of(before)
+    if not is_saved(before, checkpoint, container):
+        return stopped(before, checkpoint)
     restore = view.restore_of(before)
     if restore and restore.failed:
         return told(before, DrainState.RESTORE_FAILED, restore.reason, restore.message)

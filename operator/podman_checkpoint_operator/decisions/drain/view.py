@@ -124,8 +124,15 @@ def removed(before: DrainedContainer) -> DrainedContainer:
     return told(before, DrainState.GONE, Reason.CONTAINER_REMOVED, message)
 
 
-def stopped(before: DrainedContainer) -> DrainedContainer:
+def stopped(before: DrainedContainer, checkpoint: Made | None) -> DrainedContainer:
     """Return the record of a container that does not run and has nothing to be restored."""
+    if checkpoint and checkpoint.came_too_late:
+        message = (
+            f"Container {before.name} ended before the drain saved it; the ContainerCheckpoint that"
+            " came too late is deleted"
+        )
+        without = before.model_copy(update={"checkpoint": None})
+        return told(without, DrainState.GONE, Reason.CONTAINER_STOPPED, message)
     message = f"Container {before.name} does not run any more, and no drain has saved its last run"
     return told(before, DrainState.GONE, Reason.CONTAINER_STOPPED, message)
 
