@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 ON_DRAIN = "--label=podman-checkpoint.dev/on-drain=checkpoint"
+EXECUTE = """\
+import sqlite3, sys
+with sqlite3.connect("/var/lib/containers/storage/db.sql") as database:
+    database.execute(sys.argv[1])
+"""
 HOST_REASONS = {"Draining", "CannotDrain", "Drained", "Restoring", "NotDraining"}
 
 
@@ -374,6 +379,21 @@ def test_older_drains_are_forgotten_even_by_an_agent_that_is_killed(
 
     kept = record(container)["checkpoint"]
     wait_until(lambda: made(bench) == [kept] * 2, "what is older to be deleted")
+    container.require_counting_on(since=0)
+
+
+def test_a_clock_that_was_put_back_loses_nothing(bench: Bench, host_a: Host) -> None:
+    """The container was started before; of Podman's accounts only the time of that is changed."""
+    container = count(bench, host_a, suffix="c")
+    later = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+1 hour')"
+    changed = f"UPDATE ContainerState SET JSON = json_set(JSON, '$.startedTime', {later})"
+    host_a.exec("python3", "-c", EXECUTE, f"{changed} WHERE ID = '{container.id}'")
+    ask(unschedulable=True)
+    wait_drained()
+    assert states() == {container.name: "Safe"}
+    host_a.reboot(None)
+    ask(unschedulable=False)
+    wait_for("NotDraining")
     container.require_counting_on(since=0)
 
 

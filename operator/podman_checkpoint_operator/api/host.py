@@ -74,6 +74,7 @@ class DrainedContainer(StatusPart):
     state: DrainState
     reason: str | None = None
     message: str | None = None
+    started_at: datetime | None = None
     namespace: str | None = None
     checkpoint: str | None = None
     restore: str | None = None

@@ -10,6 +10,7 @@ from ..api.remedies import Setting
 from ..criu.configuration import version
 from .facts import Container, Host, StoredCheckpoint
 from .preflight import Check, failed, listed, passed, warned
+from .recovery import is_of_run
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,7 @@ def stored_checks(container: Container, stored: StoredCheckpoint, host: Host) ->
         stored: what lies in its bundle.
         host: as it is.
     """
-    started_at = stored.origin.get("startedAt")
-    same_run = started_at == container.started_at.isoformat()
-    origin = Origin.read(stored.origin if same_run else {})
+    origin = Origin.read(stored.origin if is_of_run(stored, container) else {})
     yield _cpu_check(
         origin,
         host,

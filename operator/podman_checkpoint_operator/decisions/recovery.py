@@ -67,6 +67,11 @@ def is_of(stored: StoredCheckpoint, begun_at: datetime) -> bool:
     return stored.complete and stored.taken_at >= begun_at - CLOCK_TOLERANCE
 
 
+def is_of_run(stored: StoredCheckpoint, container: Container) -> bool:
+    """Whether the agent noted, before it dumped a container, the start that is still the last."""
+    return stored.origin.get("startedAt") == container.started_at.isoformat()
+
+
 def is_stale(stored: StoredCheckpoint, container: Container) -> bool:
     """Whether the container ran on after its stored checkpoint was taken.
 
@@ -75,13 +80,16 @@ def is_stale(stored: StoredCheckpoint, container: Container) -> bool:
     checkpoints a moment after the images are complete. CRIU's log tells whether the processes were
     left running. Where it is gone, Podman has seen the end of the dump, and knows until the next
     boot whether the container stopped by it.
+
+    A start that seems to be later than the dump may be the one before it, when the host's clock was
+    put back in between: the agent's own note tells.
     """
     unknown_to_podman = stored.since_boot and not stored.logged and not container.checkpointed
     latest_end = stored.taken_at + timedelta(seconds=30)
     return (
         stored.left_running
         or unknown_to_podman
-        or container.started_at > stored.taken_at
+        or (container.started_at > stored.taken_at and not is_of_run(stored, container))
         or container.finished_at > latest_end
     )
 

@@ -129,6 +129,12 @@ class TestIsStale:
     def test_is_stale_when_the_container_was_started_since(self) -> None:
         assert is_stale(COMPLETE, replace(STOPPED, started_at=COMPLETE.taken_at + SECOND))
 
+    def test_a_clock_that_was_put_back_makes_no_later_start(self) -> None:
+        ahead = replace(STOPPED, started_at=COMPLETE.taken_at + timedelta(hours=1))
+        noted = {"startedAt": ahead.started_at.isoformat()}
+        assert not is_stale(replace(COMPLETE, origin=noted), ahead)
+        assert is_stale(replace(COMPLETE, origin={"startedAt": STARTED.isoformat()}), ahead)
+
     def test_is_stale_when_the_container_ended_long_after(self) -> None:
         ended = COMPLETE.taken_at + timedelta(minutes=1)
         assert is_stale(COMPLETE, replace(STOPPED, finished_at=ended))

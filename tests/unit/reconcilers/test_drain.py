@@ -7,6 +7,7 @@ two of their calls.
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -408,6 +409,19 @@ def test_a_request_that_is_carried_out_late_is_not_forgotten(world: World) -> No
     world.until_quiet()
     assert world.told == {"a": "Restored"}
     assert world.boxes["a"].alive
+
+
+def test_a_clock_that_is_put_back_loses_nothing(world: World) -> None:
+    box = world.run("a")
+    box.started_at += timedelta(hours=1)
+    world.ask(unschedulable=True)
+    world.until_quiet()
+    assert world.condition["message"] == "1 container is safe"
+    world.reboot()
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.told == {"a": "Restored"}
+    assert box.alive
 
 
 def test_a_reboot_in_the_middle(world: World) -> None:

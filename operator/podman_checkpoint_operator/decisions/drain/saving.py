@@ -88,11 +88,12 @@ def _running(
 ) -> DrainedContainer:
     """Return the record of a container that is to be saved; pending where nothing has begun."""
     if before and (at_work := under_way(view, before)):
-        return at_work
+        return at_work.model_copy(update={"started_at": container.started_at})
     record = DrainedContainer(
         name=container.name,
         id=container.id,
         state=DrainState.PENDING,
+        started_at=container.started_at,
         namespace=namespace_of(container),
         checkpoint=checkpoint_name(view.host, view.boot_id, view.inspected[container.id]),
     )

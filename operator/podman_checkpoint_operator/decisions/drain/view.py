@@ -105,6 +105,8 @@ def is_saved(record: DrainedContainer, checkpoint: Made | None, container: Liste
         return record.state in UNRESOLVED - {DrainState.CHECKPOINTING}
     if not checkpoint.ready:
         return False
+    if container.started_at == record.started_at:
+        return True  # whatever has become of the host's clock since
     return checkpoint.ended_at is None or container.started_at <= checkpoint.ended_at + _CLOCK
 
 
