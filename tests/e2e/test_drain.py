@@ -15,12 +15,13 @@ from tests.e2e.scraping import values
 from tests.e2e.soak import times
 from tests.e2e.support import CONNECTED, COUNTER, Container, condition, forget_ghost_limit
 from tests.e2e.test_hosts import podman_host
-from tests.lab.credentials import NAMESPACE
-from tests.lab.kubectl import kubectl
+from tests.lab.credentials import NAMESPACE, member_kubeconfig
+from tests.lab.kubectl import kubectl, kubectl_as
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.e2e.support import Bench
     from tests.lab.inventory import Host
@@ -285,6 +286,36 @@ def test_remedies_can_be_followed(bench: Bench, host_a: Host) -> None:
     assert reasons()[moved.name] == "Adopted"
     assert states()[large.name] == "Restored"
     require_all_count_on([bound, moved], before)
+
+
+def test_who_may_not_restore_cannot_have_a_drain_do_it(
+    bench: Bench, host_a: Host, tmp_path: Path
+) -> None:
+    """By a checkpoint of another container, in the place of the drain's own."""
+    saved = count(bench, host_a, suffix="saved")
+    other = bench.count(host_a, suffix="other")
+    since = len(saved.counts())
+    ask(unschedulable=True)
+    wait_drained()
+    drains = bench.object("ContainerCheckpoint", record(saved)["checkpoint"])
+    kept = ("name", "namespace", "labels", "ownerReferences")
+    swapped = drains.get()
+    swapped["metadata"] = {key: swapped["metadata"][key] for key in kept}
+    swapped["spec"] = {"nodeName": host_a.name, "containerRef": {"name": other.name}}
+
+    with member_kubeconfig(bench.prefix, "editor") as editor:
+        (tmp_path / "editor").write_text(editor)
+        done = kubectl_as(
+            *(tmp_path / "editor", "replace", "--force", "--filename=-"), stdin=json.dumps(swapped)
+        )
+        assert done.returncode == 0, done
+    drains.wait_ready()
+    assert other.state == "exited"
+    ask(unschedulable=False)
+    wait_for("NotDraining")
+
+    saved.require_counting_on(since=since)
+    assert other.state == "exited"
 
 
 def test_a_cordoned_node_is_followed(bench: Bench, host_a: Host) -> None:

@@ -286,6 +286,8 @@ def test_what_a_host_lets_touch_is_not_its_agents_to_say(fleet: Fleet) -> None:
     patch = f"--patch={json.dumps({'spec': unasked})}"
     done = fleet.as_("token", "patch", f"phost/{fleet.a}", "--type=merge", patch)
     assert "does not change the spec of a PodmanHost" in said(done)
+    done = fleet.as_("token", "delete", f"phost/{fleet.a}")
+    assert "does not delete its PodmanHost, whose spec would go with it" in said(done)
 
 
 def test_an_agent_makes_what_a_drain_needs_only(fleet: Fleet) -> None:
@@ -322,6 +324,18 @@ def test_an_agent_posts_events_about_the_products_resources_only(fleet: Fleet) -
     core["reportingComponent"] = core.pop("reportingController")
     assert f"it comes from {b}" in fleet.try_("token", core)
     assert fleet.try_("token", {**core, "reportingInstance": a}) == ""
+
+
+def test_an_agent_does_not_take_over_the_event_of_another(fleet: Fleet) -> None:
+    theirs = event(fleet.b, CHECKPOINTS.kind, f"of-{fleet.b}")
+    apply(theirs)
+    what = f"event/{theirs['metadata']['name']}"
+    mine = ("--type=merge", f'--patch={{"reportingInstance": "{fleet.a}"}}')
+    try:
+        done = fleet.as_("token", "patch", "--namespace=default", what, *mine)
+        assert f"this Event says that it comes from {fleet.b}" in said(done)
+    finally:
+        kubectl("delete", "--namespace=default", what)
 
 
 def test_a_lease_of_the_same_name_elsewhere_is_refused(fleet: Fleet) -> None:

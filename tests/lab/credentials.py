@@ -10,10 +10,15 @@ hosts that are no nodes have client certificates instead.
 
 from __future__ import annotations
 
-from typing import Any, Final
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from . import controlplane, pki
 from .kubectl import apply, kubectl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAMESPACE: Final = "podman-checkpoint-system"
 AGENT_ROLE: Final = "podman-checkpoint-agent"
@@ -54,10 +59,37 @@ def controller_kubeconfig() -> str:
     return token_kubeconfig(CONTROLLER)
 
 
-def token_kubeconfig(account: str, *bound: str) -> str:
+@contextmanager
+def member_kubeconfig(namespace: str, role: str) -> Iterator[str]:
+    """Give one of the project's roles for people in a namespace; yield a kubeconfig with it."""
+    metadata = {"name": f"{role}-{namespace}", "namespace": namespace}
+    account = {"kind": "ServiceAccount", **metadata}
+    made: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": f"podman-checkpoint-{role}",
+            },
+            "subjects": [account],
+        },
+    ]
+    apply(*made)
+    try:
+        yield token_kubeconfig(metadata["name"], namespace=namespace)
+    finally:
+        items = {"apiVersion": "v1", "kind": "List", "items": made}
+        kubectl("delete", "-f-", stdin=json.dumps(items))
+
+
+def token_kubeconfig(account: str, *bound: str, namespace: str = NAMESPACE) -> str:
     """Return a kubeconfig with a fresh token of a service account, bound to an object or not."""
     token = kubectl(
-        *("create", "token", account, "--namespace", NAMESPACE, "--duration=24h"), *bound
+        *("create", "token", account, "--namespace", namespace, "--duration=24h"), *bound
     )
     return controlplane.kubeconfig(user={"token": token.stdout.strip()})
 

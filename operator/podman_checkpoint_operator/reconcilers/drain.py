@@ -242,14 +242,7 @@ class Drain:
                 )
                 self._made(record, manifest)
             elif not view.wanted and self._lacks(view.restores, record, record.restore):
-                exists = view.checkpoint_of(record) is not None
-                manifest = restore_manifest(
-                    record,
-                    host,
-                    timeout_seconds=seconds,
-                    options=options,
-                    checkpoint_exists=exists,
-                )
+                manifest = restore_manifest(record, host, timeout_seconds=seconds, options=options)
                 self._made(record, manifest)
 
     def _lacks(self, there: Mapping[Key, Made], record: DrainedContainer, name: str | None) -> bool:

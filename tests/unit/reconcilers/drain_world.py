@@ -281,11 +281,7 @@ class World(Registration):
         return True
 
     def container_of(self, resource: dict[str, Any]) -> str:
-        source = resource["spec"]["source"]
-        if "checkpointRef" not in source:
-            return str(source["containerRef"]["id"])
-        checkpoint = self.checkpoints_.get(source["checkpointRef"]["name"])
-        return str(checkpoint["spec"]["containerRef"]["id"]) if checkpoint else ""
+        return str(resource["spec"]["source"]["containerRef"]["id"])
 
     # What is told
 

@@ -103,7 +103,7 @@ def test_what_a_checkpoint_asks_for(world: World) -> None:
     assert restore["metadata"]["namespace"] == "shop"
     assert restore["spec"] == {
         "nodeName": "host-a",
-        "source": {"checkpointRef": {"name": made["metadata"]["name"]}},
+        "source": {"containerRef": {"id": "a"}},
         "existingContainer": "Adopt",
         "tcpEstablished": True,
         "fileLocks": True,

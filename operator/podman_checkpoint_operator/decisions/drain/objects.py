@@ -145,14 +145,14 @@ def restore_manifest(
     *,
     timeout_seconds: int,
     options: Mapping[str, bool],
-    checkpoint_exists: bool,
 ) -> dict[str, Any]:
-    """Return the restore of what a drain has saved; somebody may have deleted the checkpoint."""
-    source: dict[str, Any] = {"containerRef": {"id": record.id}}
-    if checkpoint_exists:
-        source = {"checkpointRef": {"name": record.checkpoint}}
+    """Return the restore of what a drain has saved.
+
+    It names the container. Who may create checkpoints, and no restores, could put another one under
+    the name of the drain's own.
+    """
     spec = {
-        "source": source,
+        "source": {"containerRef": {"id": record.id}},
         **options,
         "existingContainer": "Adopt",
         "timeoutSeconds": timeout_seconds,
