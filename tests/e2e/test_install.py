@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import yaml
 
 from podman_checkpoint_operator.api.names import CHECKPOINTS, GROUP, HOSTS, RESTORES
 from tests.lab import helm
@@ -75,19 +77,35 @@ def require_installed(cluster: EmptyCluster, *, agents: str = "") -> None:
         assert not can(cluster, agents, "get", "secrets", f"--namespace={SYSTEM}")
 
 
-def test_helm(cluster: EmptyCluster) -> None:
+def earlier(folder: Path) -> Path:
+    """A checkout whose chart has fewer values, templates and CRDs than the chart has."""
+    chart = folder / helm.CHART.relative_to(CHECKOUT)
+    shutil.copytree(helm.CHART, chart)
+    for template in (chart / "templates").iterdir():
+        if template.is_file() and template.name not in ("_helpers.tpl", "crds.yaml"):
+            template.unlink()
+    shutil.rmtree(chart / "templates" / "tests")
+    (chart / "files" / "crds" / f"{HOSTS.plural}.yaml").unlink()
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    kept = {name: values[name] for name in ("image", "crds", "rbac")}
+    (chart / "values.yaml").write_text(yaml.safe_dump(kept))
+    return folder
+
+
+def test_helm(cluster: EmptyCluster, tmp_path: Path) -> None:
     install, upgrade, uninstall = lines("With Helm")
-    cluster.shell(install)
-    require_installed(cluster, agents="podman-checkpoint-operator-agent")
+    cluster.shell(install, folder=earlier(tmp_path / "earlier"))
+    assert HOSTS.plural not in cluster.kubectl("get", "crd", "--output=name").stdout
+    saves = f"crd/{CHECKPOINTS.plural}.{GROUP}"
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", saves)
     run(cluster.kubectl_program, "apply", "-f-", env=cluster.environment(), stdin=CHECKPOINT)
+
+    cluster.shell(upgrade)
+    require_installed(cluster, agents="podman-checkpoint-operator-agent")
     image = "jsonpath={..containers[0].image}"
     shown = cluster.kubectl("get", "daemonset", f"--namespace={SYSTEM}", f"--output={image}").stdout
     assert shown.startswith("registry.example/podman-checkpoint-operator:")
-
-    # As if the release before had lacked it.
-    cluster.kubectl("delete", f"crd/{HOSTS.plural}.{GROUP}")
-    cluster.shell(upgrade)
-    require_installed(cluster, agents="podman-checkpoint-operator-agent")
+    assert cluster.kubectl("get", "cckpt/saved").stdout
 
     cluster.shell(uninstall)
     for kind in ("daemonset", "deployment", "networkpolicy", "serviceaccount", "rolebinding"):

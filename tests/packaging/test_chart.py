@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CI = sorted((helm.CHART / "ci").glob("*-values.yaml"))
+HOOK = "helm.sh/hook"
 # Made by kustomize and helm, each in its own way.
 OWN_LABELS = ("app.kubernetes.io/", "helm.sh/")
 
@@ -99,6 +100,9 @@ def test_the_schema_is_one() -> None:
         ("controller.replicas=2", "additional properties 'replicas' not allowed"),
         ("crds.keep=yes", "crds/keep"),
         ("authorizer.secretName=", "authorizer/secretName"),
+        ("nameOverride=Mine", "nameOverride"),
+        ("networkPolicy.apiServerCIDRs={10.0.0.1}", "networkPolicy/apiServerCIDRs/0"),
+        ("metrics.podMonitor.enabled=true,metrics.enabled=false", "nothing to fetch"),
         ("authorizer.enabled=true,controller.enabled=false", "it is part of the controller"),
     ],
 )
@@ -156,12 +160,11 @@ def test_kustomize_makes_the_same(
     made = run(tools.find().kubectl, "kustomize", tmp_path).stdout
     ours = plain([each for each in yaml.safe_load_all(made) if each["kind"] != "Namespace"])
 
-    hooks = "helm.sh/hook"
     theirs = plain(
         [
             each
             for each in helm.template("--set=fullnameOverride=podman-checkpoint", *values)
-            if hooks not in each["metadata"].get("annotations", ())
+            if HOOK not in each["metadata"].get("annotations", ())
         ]
     )
 
@@ -259,6 +262,31 @@ def test_monitoring() -> None:
     assert json.loads(config_map["data"]["podman-checkpoint.json"]) == json.loads(
         source.read_text()
     )
+
+
+def test_without_roles_the_accounts_are_there() -> None:
+    objects = helm.template("--set=rbac.create=false")
+    made = [each for each in objects if HOOK not in each["metadata"].get("annotations", ())]
+    accounts = of_kind(made, "ServiceAccount")
+    assert not [each for each in made if each["kind"].endswith(("Role", "RoleBinding"))]
+    for kind in ("DaemonSet", "Deployment"):
+        (workload,) = of_kind(made, kind).values()
+        assert workload["spec"]["template"]["spec"]["serviceAccountName"] in accounts
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "agent.hostPaths={/etc/criu,/var/lib/containers}",
+        "agent.archiveDir=/var/lib/podman-checkpoint",
+    ],
+)
+def test_nothing_is_mounted_twice(values: str) -> None:
+    """The API server refuses two mounts at one place."""
+    (daemon_set,) = of_kind(helm.template(f"--set={values}"), "DaemonSet").values()
+    (container,) = daemon_set["spec"]["template"]["spec"]["containers"]
+    places = [each["mountPath"] for each in container["volumeMounts"]]
+    assert len(places) == len(set(places))
 
 
 def test_users_roles_may_stay_apart() -> None:

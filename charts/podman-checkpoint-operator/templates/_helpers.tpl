@@ -53,12 +53,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{/* A file of the project with one object or more, as they are but for what the chart adds. Takes the
-chart's context, the file's text, and annotations. */}}
+chart's context, the file's text, annotations, and kinds to leave all others out. */}}
 {{- define "pco.objects" -}}
 {{- $labels := include "pco.labels" .root | fromYaml -}}
 {{- range $text := regexSplit "(?m)^---$" .text -1 }}
 {{- $object := $text | fromYaml }}
-{{- if $object }}
+{{- if and $object (or (not $.kinds) (has $object.kind $.kinds)) }}
 {{- $metadata := $object.metadata }}
 {{- $own := dict }}
 {{- range $name, $value := ($metadata.labels | default dict) }}
@@ -81,6 +81,9 @@ chart's context, the file's text, and annotations. */}}
 {{- $paths := .Values.agent.hostPaths -}}
 {{- if not (hasPrefix "/var/lib/podman-checkpoint/" .Values.agent.archiveDir) -}}
 {{- $paths = append $paths .Values.agent.archiveDir -}}
+{{- end -}}
+{{- range list "/etc/criu" .Values.agent.podmanStorage "/var/lib/podman-checkpoint" -}}
+{{- $paths = without $paths . -}}
 {{- end -}}
 {{ $paths | uniq | toYaml }}
 {{- end }}

@@ -30,8 +30,9 @@ def require_running(podman: Podman, container: Container) -> None:
                 Cause.DIED_AFTER_RESTORE,
                 f"container {container.name} was restored and then"
                 f" {'vanished' if now is None else f'was {now.state}'}",
-                "See podman logs of the container; exit code 132 is a CPU that lacks what the"
-                " other one had",
+                "See podman logs of the container, and its exit code by podman ps --all: 132 is a"
+                " CPU that lacks what the other one had, 0 often a program that ends when a system"
+                " call is interrupted, such as busybox's sleep",
             )
         time.sleep(_BETWEEN_SECONDS)
 
