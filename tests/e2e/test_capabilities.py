@@ -149,6 +149,44 @@ def test_an_agent_that_cannot_look_at_processes_touches_nothing(
 
 
 @contextmanager
+def read_only(host: NamespacedHost, path: str) -> Iterator[None]:
+    """Have a folder of the host read-only, as on a host whose system cannot be changed."""
+    remounted = f"mount --bind {path} {path} && mount -o remount,bind,ro {path}"
+    host.exec("sh", "-c", remounted)
+    try:
+        yield
+    finally:
+        host.exec("umount", path)
+        host.agent_kill()  # which has looked when it started
+
+
+def test_where_the_ghost_limit_cannot_be_set_all_else_goes_on(
+    bench: Bench, host: NamespacedHost
+) -> None:
+    container = bench.count(host)
+    # As an earlier agent has left it, which could set the limit.
+    host.exec("touch", "/etc/criu/.podman-checkpoint.lock")
+    host.agent_kill()
+    with read_only(host, "/etc/criu"):
+        host.agent_start()
+
+        wait_ready(host.name, "False", "PermissionDenied")
+        assert "read-only at /etc/criu, where the ghost limit is set" in message(host)
+        assert "Make /etc/criu writable on the host, and restart the agent" in message(host)
+        saved = bench.checkpoint(container)
+        saved.wait_ready()
+        bench.restore(host, saved).wait_ready()
+        fixed = {"policy": "Fixed", "limit": 2 << 20}
+        require_failed(
+            bench.checkpoint(container, "fixed", ghostLimit=fixed),
+            "PermissionDenied",
+            evidence="Cannot set the ghost limit of 2097152 bytes: Read-only file system",
+            remedy="/etc/criu on the host writable",
+        )
+    container.require_counting_on(since=len(container.counts()))
+
+
+@contextmanager
 def legacy_iptables(host: NamespacedHost) -> Iterator[None]:
     """Have the host's iptables speak to the kernel as that of older releases does."""
     link = "/usr/local/sbin/iptables-restore"

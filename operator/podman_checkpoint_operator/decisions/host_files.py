@@ -16,6 +16,7 @@ class Sight(StrEnum):
     CLEAR = "sees"
     HIDDEN = "does not see the host's"
     READ_ONLY = "cannot write to"
+    UNWRITABLE = "finds the host's own file system read-only at"
     FIXED = "does not see what the host mounts from now on below"
 
 

@@ -8,10 +8,18 @@ from typing import Final
 
 from ..api.reasons import Cause
 from .capabilities import NEEDS, Capability, Work
-from .host_files import Trouble
-from .preflight import Check, failed, passed
+from .host_files import Sight, Trouble
+from .preflight import Check, failed, listed, passed
 
 MOUNTS: Final = "docs/install.md has the table of its mounts"
+_SEEN_BY_CONTAINER: Final = (
+    "Give the agent's container all its mounts, writable and with rslave (mountPropagation:"
+    f" HostToContainer) as it needs them: {MOUNTS}"
+)
+_SEEN_BY_UNIT: Final = (
+    "Take what restricts it out of the agent's systemd unit (systemctl cat podman-checkpoint-agent"
+    " shows it): ProtectSystem=, ReadOnlyPaths=, PrivateMounts= and the like"
+)
 
 
 @dataclass(frozen=True)
@@ -56,16 +64,17 @@ def _files_check(rights: Rights, work: frozenset[Work]) -> Check:
     found = [each for each in rights.troubles if each.place.work in work]
     if not found:
         return passed("HostFiles", "the agent sees them as the host does")
+    hosts_own = [each.place.path for each in found if each.sight is Sight.UNWRITABLE]
+    ways = []
+    if len(found) > len(hosts_own):
+        ways.append(_SEEN_BY_CONTAINER if rights.contained else _SEEN_BY_UNIT)
+    if hosts_own:
+        ways.append(f"Make {listed(hosts_own)} writable on the host, and restart the agent")
     return failed(
         "HostFiles",
         f"the agent {'; '.join(map(str, found))}",
         Cause.PERMISSION_DENIED,
-        "Give the agent's container all its mounts, writable and with rslave (mountPropagation:"
-        f" HostToContainer) as it needs them: {MOUNTS}"
-        if rights.contained
-        else "Take what restricts it out of the agent's systemd unit (systemctl cat"
-        " podman-checkpoint-agent shows it): ProtectSystem=, ReadOnlyPaths=, PrivateMounts= and"
-        " the like",
+        ". ".join(ways),
     )
 
 

@@ -42,7 +42,7 @@ from ..criu.configuration import (
     ghost_limit_files,
     with_ghost_limit,
 )
-from ..decisions.failures import OperationFailed
+from ..decisions.failures import OperationFailed, from_os_error
 from ..decisions.ghost import Held, Need
 from . import config_files, undo_note
 from .file_lock import acquire
@@ -288,7 +288,7 @@ def _explained(limit: int) -> Iterator[None]:
     except OSError as error:
         raise OperationFailed(
             Cause.NO_SPACE if error.errno in _FULL else Cause.PERMISSION_DENIED,
-            f"the ghost limit of {limit} bytes cannot be set: {error}",
+            from_os_error(error, f"set the ghost limit of {limit} bytes").evidence,
             Setting(
                 f"spec.ghostLimit.policy: Disabled after you have put `ghost-limit {limit}` into"
                 " the right file there by hand",

@@ -20,9 +20,15 @@ from podman_checkpoint_operator.decisions.capabilities import (
     work_of,
 )
 from podman_checkpoint_operator.decisions.checkpoint_preflight import host_checks
+from podman_checkpoint_operator.decisions.host_files import PLACES, Sight, Trouble
 from podman_checkpoint_operator.decisions.host_preflight import fitness_checks
 from podman_checkpoint_operator.decisions.restore_preflight import option_checks
-from podman_checkpoint_operator.decisions.rights import ALL_RIGHTS, Rights, capability_check
+from podman_checkpoint_operator.decisions.rights import (
+    ALL_RIGHTS,
+    Rights,
+    capability_check,
+    rights_checks,
+)
 from tests.unit.samples import CONTAINER, HOST, STOPPING
 
 ALL = (1 << 41) - 1
@@ -121,6 +127,29 @@ def test_a_checkpoint(lacking: Capability, change: dict[str, bool], refused: boo
     checks = host_checks(replace(CONTAINER, network_of="owner"), host, replace(STOPPING, **change))
     failed = [check.name for check in checks if check.result == "Fail"]
     assert failed == ["Capabilities"] * refused
+
+
+def test_whose_it_is_that_files_cannot_be_written() -> None:
+    (config,) = (each for each in PLACES if each.path == Path("/etc/criu"))
+    there, here = Trouble(config, Sight.UNWRITABLE), Trouble(config, Sight.READ_ONLY)
+    remedies = []
+    for troubles in ((there,), (here,), (here, there)):
+        for contained in (False, True):
+            found = Rights(contained=contained, troubles=troubles)
+            _, check = rights_checks(found, Work)
+            assert check.cause is Cause.PERMISSION_DENIED
+            assert "/etc/criu, where the ghost limit is set" in check.message
+            remedies.append(check.remedy)
+    hosts = "Make /etc/criu writable on the host, and restart the agent"
+    unit, container = remedies[2:4]
+    assert "the agent's systemd unit" in unit
+    assert "Give the agent's container all its mounts" in container
+    assert remedies == [
+        *(hosts, hosts, unit, container),
+        *(f"{unit}. {hosts}", f"{container}. {hosts}"),
+    ]
+    _, check = rights_checks(found, [Work.EVERYTHING])
+    assert check.result == "Pass"
 
 
 def test_a_restore_and_the_host() -> None:

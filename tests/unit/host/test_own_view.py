@@ -99,9 +99,17 @@ def test_not_to_be_written_to(folder: Path, needed: list[str], expected: Sight) 
         assert seen(first, folder, *needed, script=READ_ONLY, propagation="slave") is expected
 
 
-def test_what_the_host_itself_cannot_write_to_is_its_own_affair(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("needed", "expected"), [(["written"], Sight.UNWRITABLE), (["followed"], Sight.CLEAR)]
+)
+@pytest.mark.parametrize("absent", [False, True])
+def test_what_the_host_itself_cannot_write_to(
+    folder: Path, absent: bool, needed: list[str], expected: Sight
+) -> None:
+    place = folder / "absent" if absent else folder
     with host(folder, READ_ONLY) as first:
-        assert seen(first, folder, *BOTH, propagation="slave") is Sight.CLEAR
+        found = seen(first, place, *needed, propagation="slave")
+    assert found is expected
 
 
 @pytest.mark.parametrize(
