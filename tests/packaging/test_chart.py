@@ -104,6 +104,7 @@ def test_the_schema_is_one() -> None:
         ("networkPolicy.apiServerCIDRs={10.0.0.1}", "networkPolicy/apiServerCIDRs/0"),
         ("metrics.podMonitor.enabled=true,metrics.enabled=false", "nothing to fetch"),
         ("authorizer.enabled=true,controller.enabled=false", "it is part of the controller"),
+        ("hold.enabled=true,agent.enabled=false", "it waits for the agents"),
     ],
 )
 def test_mistakes_in_values(value: str, message: str) -> None:
@@ -145,6 +146,7 @@ MONITORED = (
         ("hosts", [], (AGENTS_OFF,)),
         ("cluster", ["monitoring"], MONITORED),
         ("cluster", ["authorizer"], ("--set=authorizer.enabled=true",)),
+        ("cluster", ["hold"], ("--set=hold.enabled=true",)),
     ],
 )
 def test_kustomize_makes_the_same(
@@ -195,7 +197,7 @@ def _without_labels(value: Any) -> Any:
 
 def test_what_can_be_turned_on() -> None:
     objects = helm.template(f"--values={helm.CHART / 'ci' / 'all-values.yaml'}")
-    (daemon_set,) = of_kind(objects, "DaemonSet").values()
+    daemon_set = of_kind(objects, "DaemonSet")["podman-checkpoint-operator-agent"]
     (container,) = daemon_set["spec"]["template"]["spec"]["containers"]
     mounts = {each["mountPath"]: each.get("readOnly", False) for each in container["volumeMounts"]}
 
@@ -239,7 +241,8 @@ def test_monitoring() -> None:
     objects = helm.template(f"--values={helm.CHART / 'ci' / 'all-values.yaml'}")
     monitors, policies = of_kind(objects, "PodMonitor"), of_kind(objects, "NetworkPolicy")
     for component, kind in (("agent", "DaemonSet"), ("controller", "Deployment")):
-        (pods,) = (each["spec"]["template"] for each in of_kind(objects, kind).values())
+        name = f"podman-checkpoint-operator-{component}"
+        pods = of_kind(objects, kind)[name]["spec"]["template"]
         (container,) = pods["spec"]["containers"]
         monitor = monitors.pop(f"podman-checkpoint-{component}")["spec"]
         (endpoint,) = monitor["podMetricsEndpoints"]
@@ -248,7 +251,7 @@ def test_monitoring() -> None:
         (port,) = (each for each in container["ports"] if each["name"] == endpoint["port"])
         env = {each["name"]: each.get("value") for each in container["env"]}
         assert env["PODMAN_CHECKPOINT_METRICS"].endswith(f":{port['containerPort']}/metrics")
-        let_in = policies[f"podman-checkpoint-operator-{component}"]["spec"]["ingress"]
+        let_in = policies[name]["spec"]["ingress"]
         assert endpoint["port"] in [rule["ports"][0]["port"] for rule in let_in]
     assert not monitors
     (rule,) = of_kind(objects, "PrometheusRule").values()
@@ -296,18 +299,30 @@ def test_users_roles_may_stay_apart() -> None:
     assert not [label for label in labels if "aggregate" in label]
 
 
-def test_the_quadlet_and_the_pod_may_do_the_same() -> None:
-    (daemon_set,) = of_kind(rendered(), "DaemonSet").values()
+@pytest.mark.parametrize("program", ["agent", "hold"])
+def test_the_quadlet_and_the_pod_may_do_the_same(program: str) -> None:
+    objects = helm.template("--set=hold.enabled=true")
+    daemon_set = of_kind(objects, "DaemonSet")[f"podman-checkpoint-operator-{program}"]
     spec = daemon_set["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     sources = {each["name"]: each["hostPath"]["path"] for each in spec["volumes"]}
 
-    (capabilities,) = quadlet("AddCapability")
-    assert capabilities.split() == container["securityContext"]["capabilities"]["add"]
-    volumes = [value.split(":")[:2] for value in quadlet("Volume")]
-    assert volumes == [
-        [sources[each["name"]], each["mountPath"]] for each in container["volumeMounts"]
+    added = " ".join(quadlet("AddCapability", program)).split()
+    assert container["securityContext"]["capabilities"].get("add", []) == added
+    # The agent's is the image's own.
+    assert all(container["command"] == each.split() for each in quadlet("Exec", program))
+    assert spec.get("hostPID", False) == ("--pid=host" in quadlet("PodmanArgs", program))
+    assert [value.split(":") for value in quadlet("Volume", program)] == [
+        [sources[each["name"]], each["mountPath"], *options(each)]
+        for each in container["volumeMounts"]
     ]
+
+
+def options(mount: dict[str, Any]) -> list[str]:
+    """What Podman calls the options of a Pod's mount."""
+    words = ["ro"] if mount.get("readOnly") else []
+    words += ["rslave"] if mount.get("mountPropagation") == "HostToContainer" else []
+    return [",".join(words)] if words else []
 
 
 def test_the_agent_gets_the_capabilities_that_its_work_needs() -> None:
