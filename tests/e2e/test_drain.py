@@ -413,6 +413,20 @@ def test_older_drains_are_forgotten_even_by_an_agent_that_is_killed(
     container.require_counting_on(since=0)
 
 
+def test_a_checkpoint_that_is_deleted_at_its_work_does_no_harm(bench: Bench, host_a: Host) -> None:
+    container = count(bench, host_a, suffix="c")
+    faults.kill_at("after:podman:checkpoint:STOP", host_a)
+    ask(unschedulable=True)
+    faults.wait_for_stop(host_a)
+    kubectl("delete", "cckpt", record(container)["checkpoint"], "--namespace", bench.prefix)
+    faults.let_go_on(host_a)
+    wait_drained()
+    assert states() == {container.name: "Safe"}
+    ask(unschedulable=False)
+    wait_for("NotDraining")
+    container.require_counting_on(since=0)
+
+
 def test_a_clock_that_was_put_back_loses_nothing(bench: Bench, host_a: Host) -> None:
     """The container was started before; of Podman's accounts only the time of that is changed."""
     container = count(bench, host_a, suffix="c")

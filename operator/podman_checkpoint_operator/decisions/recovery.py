@@ -72,6 +72,17 @@ def is_of_run(stored: StoredCheckpoint, container: Container) -> bool:
     return stored.origin.get("startedAt") == container.started_at.isoformat()
 
 
+def was_saved_as(namespace: str, name: str, stored: StoredCheckpoint, container: Container) -> bool:
+    """Whether the stored checkpoint is the last state of a container, by a resource so called."""
+    return (
+        stored.complete
+        and (stored.origin.get("namespace"), stored.origin.get("name")) == (namespace, name)
+        and is_of_run(stored, container)
+        and container.state in (State.STOPPED, State.EXITED)
+        and not is_stale(stored, container)
+    )
+
+
 def is_stale(stored: StoredCheckpoint, container: Container) -> bool:
     """Whether the container ran on after its stored checkpoint was taken.
 

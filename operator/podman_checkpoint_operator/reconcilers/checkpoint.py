@@ -118,6 +118,8 @@ class _Course:
                 return self._after_dump(container)
             self.clean_up()
             container = self._container()
+        elif self._dumper.finds_it_done(container):
+            return self._after_dump(container)
         self._look(container)
         operation.pause_point()
         with self._hooks.around(container):
@@ -270,9 +272,8 @@ class _Course:
     def _require_untouched(self, container: Container, stored: Stored) -> None:
         """A container that was started or removed meanwhile may have changed under the copy."""
         now = self._podman.find(container.id)
-        started_at = datetime.fromisoformat(self._operation.entry.data["startedAt"])
-        alive = (State.RUNNING, State.PAUSED)
-        if now is None or now.state in alive or now.started_at != started_at:
+        start = datetime.fromisoformat(self._operation.entry.data["startedAt"])
+        if now is None or now.state in (State.RUNNING, State.PAUSED) or now.started_at != start:
             self._archives.delete(stored.uri)
             raise changed(container, "while its archive was written")
 

@@ -236,7 +236,8 @@ class Drain:
         for record in after.containers:
             container = view.containers.get(record.id)
             options = options_of(container.labels if container else {})
-            if view.wanted and self._lacks(view.checkpoints, record, record.checkpoint):
+            saves = view.wanted or record.state is DrainState.CHECKPOINTING
+            if saves and self._lacks(view.checkpoints, record, record.checkpoint):
                 manifest = checkpoint_manifest(
                     record, host, timeout_seconds=seconds, options=options
                 )

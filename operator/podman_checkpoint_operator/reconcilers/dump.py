@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..api.checkpoint import CheckpointSpec
+from ..api.conditions import timestamp
 from ..api.reasons import Cause, Reason
 from ..api.remedies import MORE_TIME
 from ..criu import log as criu_log
@@ -19,7 +20,7 @@ from ..criu.log import Phase
 from ..decisions import ghost
 from ..decisions.facts import Container, OpenFile, State
 from ..decisions.failures import OperationFailed
-from ..decisions.recovery import began, is_of
+from ..decisions.recovery import began, is_of, was_saved_as
 from . import shared_network
 from .archive_port import Archives, Contents
 from .contents import origin_of
@@ -101,6 +102,21 @@ class Dumper:
 
         self._with_ghost_limit(container, dump)
         self.keep(container)
+
+    def finds_it_done(self, container: Container) -> bool:
+        """Take up what another resource of the same name, deleted since, has saved.
+
+        Somebody may delete what a drain has made while the container is stopped for it. A drain
+        calls its checkpoint by the run of the container, so that no other state has that name.
+        """
+        resource = self._operation.resource
+        stored = self._machine.stored_checkpoint(container.bundle) if resource.by_drain else None
+        if stored is None or not was_saved_as(resource.namespace, resource.name, stored, container):
+            return False
+        # A restore looks whether the state was taken in the time of its checkpoint.
+        self._operation.status["startTime"] = timestamp(stored.taken_at)
+        self.keep(container)
+        return True
 
     def keep(self, container: Container) -> None:
         """Make the state of a container that has stopped durable."""

@@ -17,6 +17,7 @@ from podman_checkpoint_operator.decisions.recovery import (
     began,
     is_of,
     is_stale,
+    was_saved_as,
 )
 from tests.unit.samples import CONTAINER, STARTED
 
@@ -138,6 +139,35 @@ class TestIsStale:
     def test_is_stale_when_the_container_ended_long_after(self) -> None:
         ended = COMPLETE.taken_at + timedelta(minutes=1)
         assert is_stale(COMPLETE, replace(STOPPED, finished_at=ended))
+
+
+class TestWasSavedAs:
+    NOTED = replace(
+        COMPLETE, origin={"namespace": "n", "name": "run", "startedAt": STARTED.isoformat()}
+    )
+
+    def test_takes_the_last_state_by_the_name_of_its_resource(self) -> None:
+        assert was_saved_as("n", "run", self.NOTED, STOPPED)
+
+    @pytest.mark.parametrize("resource", [("n", "other"), ("other", "run")])
+    def test_refuses_that_of_another_resource(self, resource: tuple[str, str]) -> None:
+        assert not was_saved_as(*resource, self.NOTED, STOPPED)
+
+    @pytest.mark.parametrize(
+        ("stored", "container"),
+        [
+            (replace(NOTED, complete=False), STOPPED),
+            (replace(NOTED, left_running=True), STOPPED),
+            (NOTED, replace(STOPPED, started_at=STARTED + SECOND)),
+            (NOTED, replace(STOPPED, finished_at=COMPLETE.taken_at + timedelta(minutes=1))),
+            (NOTED, CONTAINER),
+        ],
+        ids=["incomplete", "ran on", "started since", "ended later", "runs"],
+    )
+    def test_refuses_what_is_not_its_last(
+        self, stored: StoredCheckpoint, container: Container
+    ) -> None:
+        assert not was_saved_as("n", "run", stored, container)
 
 
 def test_reads_the_journals_seconds_as_a_time_in_utc() -> None:

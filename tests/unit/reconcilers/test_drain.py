@@ -395,6 +395,26 @@ def test_a_deleted_checkpoint_does_not_lose_the_state(world: World) -> None:
     assert world.boxes["a"].alive
 
 
+@pytest.mark.parametrize("unschedulable", [True, False], ids=["drained", "cancelled"])
+@pytest.mark.parametrize("saves", [True, False])
+def test_a_checkpoint_that_is_deleted_at_its_work_does_not_lose_the_state(
+    world: World, unschedulable: bool, saves: bool
+) -> None:
+    box = world.run("a")
+    world.ask(unschedulable=True)
+    world.turn()
+    deleted = of(world, "a")
+    if saves:
+        world.end(deleted)
+    else:
+        world.stop(box)
+    world.checkpoints_.clear()
+    world.ask(unschedulable=unschedulable)
+    world.until_quiet()
+    assert world.told == {"a": ("Safe" if unschedulable else "Restored") if saves else "Gone"}
+    assert bool(world.checkpoints_) is saves
+
+
 def test_a_request_that_is_carried_out_late_is_not_forgotten(world: World) -> None:
     """The agent has given it up, and the host was uncordoned before it came to be."""
     world.run("a")
@@ -868,7 +888,8 @@ class Histories(RuleBasedStateMachine):
             under_way = self.world.under_way("ContainerCheckpoint")
             if container_id in [each["spec"]["containerRef"]["id"] for each in under_way]:
                 self.wrong.append(f"a second checkpoint of {container_id}")
-            for box in boxes.values():
+            runs = container_id in boxes and boxes[container_id].alive
+            for box in boxes.values() if runs else ():
                 lost = self.world.shutdown and self.world.told.get(box.id) == "Failed"
                 if box.alive and container_id in box.dependencies and not lost:
                     self.wrong.append(f"{container_id} before {box.id}, which needs it")
@@ -932,6 +953,15 @@ class Histories(RuleBasedStateMachine):
     @rule(well=st.booleans())
     def end_checkpoint(self, well: bool) -> None:
         self.world.end(self.world.under_way("ContainerCheckpoint")[0], well=well)
+
+    @precondition(lambda self: self.world.under_way("ContainerCheckpoint"))
+    @rule(saves=st.booleans())
+    def delete_under_way(self, saves: bool) -> None:
+        """The operation of one that is deleted goes on, and nobody hears of its end."""
+        deleted = self.world.under_way("ContainerCheckpoint")[0]
+        if saves:
+            self.world.end(deleted)
+        del self.world.checkpoints_[deleted["metadata"]["name"]]
 
     @precondition(lambda self: self.world.under_way("ContainerRestore"))
     @rule(well=st.booleans())

@@ -90,12 +90,6 @@ class Site(World):
             Reports(nobody, self.records).status(about, resource["status"])
         self.begun = {}
 
-    def _saves(self, resource: dict[str, Any], well: bool) -> bool:
-        # The journal tells the next agent what the one before has done.
-        box = self.boxes[resource["spec"]["containerRef"]["id"]]
-        done = box.saved and box.saved_by == resource["metadata"]["name"]
-        return done or super()._saves(resource, well)
-
     def shut_down(self) -> Answer:
         """Do what a hold does, and return what it hears in the end."""
         self.shutdown = "request"

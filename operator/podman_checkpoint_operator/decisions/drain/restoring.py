@@ -14,7 +14,18 @@ from ...api.reasons import Cause, Reason
 from ..failures import sentences
 from ..preflight import listed
 from .objects import Made
-from .view import UNRESOLVED, View, is_saved, removed, stopped, told, try_again, under_way
+from .saving import begun
+from .view import (
+    UNRESOLVED,
+    View,
+    is_saved,
+    is_to_be_taken_up,
+    removed,
+    stopped,
+    told,
+    try_again,
+    under_way,
+)
 
 
 def undrained(view: View, records: Sequence[DrainedContainer]) -> list[DrainedContainer]:
@@ -47,9 +58,10 @@ def _undrained(
         return told(before, DrainState.RESTORED, restore.reason, restore.message)
     if container.alive:
         return _alive(before, checkpoint)
-    if is_saved(before, checkpoint, container):
-        return _saved(view, before, records)
-    return stopped(before, checkpoint)
+    if is_to_be_taken_up(before, checkpoint):
+        return begun(view, before)
+    saved = is_saved(before, checkpoint, container)
+    return _saved(view, before, records) if saved else stopped(before, checkpoint)
 
 
 def _saved(

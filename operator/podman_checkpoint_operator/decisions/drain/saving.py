@@ -18,7 +18,17 @@ from ..facts import State
 from ..failures import sentences
 from ..preflight import listed
 from .objects import checkpoint_name, namespace_of, wrong_options
-from .view import View, is_saved, opted_in, removed, stopped, told, try_again, under_way
+from .view import (
+    View,
+    is_saved,
+    is_to_be_taken_up,
+    opted_in,
+    removed,
+    stopped,
+    told,
+    try_again,
+    under_way,
+)
 
 
 def drained(view: View, records: Sequence[DrainedContainer]) -> list[DrainedContainer]:
@@ -66,7 +76,7 @@ def _in_order(
             yield _waiting(record, "Waits for another container of its pod")
         else:
             at_work |= {pod} - {""}
-            yield _begun(view, record)
+            yield begun(view, record)
 
 
 def _waiting(record: DrainedContainer, message: str) -> DrainedContainer:
@@ -74,7 +84,8 @@ def _waiting(record: DrainedContainer, message: str) -> DrainedContainer:
     return told(not_made, DrainState.PENDING, Reason.WAITS_FOR_CONTAINERS, message)
 
 
-def _begun(view: View, record: DrainedContainer) -> DrainedContainer:
+def begun(view: View, record: DrainedContainer) -> DrainedContainer:
+    """Return the record of a container whose checkpoint is there, or is to be made."""
     refusal = view.refusals.get((record.namespace, record.checkpoint))
     if refusal is None:
         return told(record, DrainState.CHECKPOINTING, Reason.QUEUED)
@@ -160,6 +171,8 @@ def _stands_still(
     view: View, before: DrainedContainer, container: ListedContainer
 ) -> DrainedContainer:
     checkpoint = view.checkpoint_of(before)
+    if is_to_be_taken_up(before, checkpoint):
+        return begun(view, before)
     if not is_saved(before, checkpoint, container):
         return stopped(before, checkpoint)
     restore = view.restore_of(before)

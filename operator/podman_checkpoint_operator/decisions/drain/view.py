@@ -110,6 +110,14 @@ def is_saved(record: DrainedContainer, checkpoint: Made | None, container: Liste
     return checkpoint.ended_at is None or container.started_at <= checkpoint.ended_at + _CLOCK
 
 
+def is_to_be_taken_up(record: DrainedContainer, checkpoint: Made | None) -> bool:
+    """Whether a checkpoint was deleted that may have stopped its container and saved it.
+
+    The next one of its name finds what is there, or that there was nothing to save.
+    """
+    return checkpoint is None and record.state is DrainState.CHECKPOINTING
+
+
 def under_way(view: View, before: DrainedContainer) -> DrainedContainer | None:
     """Return the record of a container that an operation of the drain is at work on."""
     restore, checkpoint = view.restore_of(before), view.checkpoint_of(before)
