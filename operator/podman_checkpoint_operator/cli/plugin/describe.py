@@ -53,7 +53,7 @@ def _line(name: str, value: object, style: str = "") -> RenderableType:
 
 
 def _head(found: Mapping[str, Any]) -> Iterator[RenderableType]:
-    metadata, status, state = found["metadata"], facts.status(found), facts.state(found)
+    metadata, status, state = found["metadata"], facts.status(found), facts.shown(found)
     yield _line("Name", metadata["name"])
     yield _line("Namespace", metadata["namespace"])
     yield _line("Kind", found["kind"])

@@ -66,6 +66,13 @@ def state(found: Mapping[str, Any]) -> State:
     return State(str(ready["reason"]), message)
 
 
+def shown(found: Mapping[str, Any]) -> State:
+    """Return the same for people: what is being deleted is nothing to rely on."""
+    if found["metadata"].get("deletionTimestamp"):
+        return State("Deleting", "gone as soon as the host's agent has deleted the archive")
+    return state(found)
+
+
 def _state_of_host(ready: Mapping[str, Any] | None) -> State:
     """Return how a host is, in the words that ``kubectl get nodes`` has for nodes."""
     if ready is None:

@@ -54,7 +54,7 @@ def columns(resource: Resource, *, wide: bool, namespaces: bool) -> list[Column]
 
 def row(found: Mapping[str, Any], *, wide: bool, namespaces: bool) -> Row:
     """Return the cells of an object, for the same columns."""
-    metadata, status, now = found["metadata"], facts.status(found), facts.state(found)
+    metadata, status, now = found["metadata"], facts.status(found), facts.shown(found)
     first = [cell(metadata["namespace"])] if namespaces else []
     common = [
         cell(metadata["name"]),
