@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -74,6 +75,23 @@ def test_every_resource_is_one_that_the_product_takes() -> None:
     assert {each["kind"] for each in documents} == set(SPECS)
     for each in documents:
         SPECS[each["kind"]].model_validate(each["spec"])
+
+
+def test_one_version_everywhere() -> None:
+    version = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    manifests = "\n".join(each.read_text() for each in (CHECKOUT / "manifests").rglob("*.yaml"))
+    named = [
+        *re.findall(
+            r"podman-checkpoint-operator:(\d[\w.+-]*)", "\n".join((manifests, *blocks("sh")))
+        ),
+        *re.findall(r"kubectl-podman_checkpoint-v([\d.]+)-", "\n".join(blocks("sh"))),
+        *re.findall(r"^## (\S+)", (CHECKOUT / "CHANGELOG.md").read_text(), re.MULTILINE)[:1],
+        chart["version"],
+        chart["appVersion"],
+    ]
+    assert len(named) > 7
+    assert set(named) == {version}
 
 
 COMMANDS: Final = [
