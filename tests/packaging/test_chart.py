@@ -325,8 +325,14 @@ def options(mount: dict[str, Any]) -> list[str]:
     return [",".join(words)] if words else []
 
 
+def test_the_unit_on_a_host_has_the_capabilities_of_the_pod() -> None:
+    text = (CHECKOUT / "manifests/systemd/podman-checkpoint-agent.service").read_text()
+    (capabilities,) = said("CapabilityBoundingSet", text)
+    assert capabilities.split() == [f"CAP_{name}" for name in sorted(NEEDS)]
+
+
 def test_the_agent_gets_the_capabilities_that_its_work_needs() -> None:
-    """The Pod here and the Quadlet by the test above; the page says what each is for."""
+    """The Pod here, the Quadlet and the unit by the tests above; the page says what for."""
     (daemon_set,) = of_kind(rendered(), "DaemonSet").values()
     (container,) = daemon_set["spec"]["template"]["spec"]["containers"]
     capabilities = container["securityContext"]["capabilities"]
@@ -352,6 +358,10 @@ def test_no_drain_saves_the_products_own_containers(program: str) -> None:
 def quadlet(key: str, program: str = "agent") -> list[str]:
     """Return what the Quadlet of a program says of one key."""
     file = CHECKOUT / f"manifests/quadlet/podman-checkpoint-{program}.container"
-    text = file.read_text()
-    lines = [line.partition("=") for line in text.splitlines()]
+    return said(key, file.read_text())
+
+
+def said(key: str, unit: str) -> list[str]:
+    """Return what a unit says of one key."""
+    lines = [line.partition("=") for line in unit.splitlines()]
     return [value for name, _, value in lines if name == key]
