@@ -29,10 +29,14 @@ def replace_file(path: Path, content: bytes, *, mode: int) -> None:
     """Replace a file so that after a crash the old or the new content is there, whole."""
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        error.filename = str(path)  # a write does not tell where there is no room
+        raise
     temporary.rename(path)
     sync_directory(path.parent)
 

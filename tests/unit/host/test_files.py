@@ -29,6 +29,13 @@ def test_a_file_that_cannot_be_replaced_stays_as_it_was(tmp_path: Path) -> None:
     assert file.read_bytes() == b"old"
 
 
+def test_who_has_no_room_hears_where(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    path.with_name(".kept.json.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+        files.replace_file(path, b"more", mode=0o600)
+
+
 def test_whatever_may_be_mounted_into_a_container_can_be_synced(tmp_path: Path) -> None:
     """Opening a socket fails, opening a pipe blocks, and a source may be gone."""
     file = tmp_path / "file"
