@@ -5,14 +5,14 @@ Not here: that systemd starts and stops the one (docs/install.md), and a cluster
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.e2e.explained import require_failed
 from tests.e2e.support import Container, clear_host
 from tests.e2e.test_hosts import wait_ready
-from tests.lab import container_agents
+from tests.lab import agent_image, container_agents
 from tests.lab.container_agents import PodAgent, QuadletAgent
 from tests.lab.hosts import NamespacedHost
 from tests.lab.waiting import wait_until
@@ -86,6 +86,26 @@ def test_its_mounts_and_rights_are_enough(bench: Bench, host: NamespacedHost) ->
     wait_until(
         lambda: len(logs(host, container.name).splitlines()) > before, "the container to go on"
     )
+
+
+COMPILED: Final = """\
+from importlib.machinery import SourceFileLoader
+compiled = []
+SourceFileLoader.source_to_code = lambda self, _, path, **__: compiled.append(path) or compile(
+    self.get_source(self.name), path, "exec"
+)
+import podman_checkpoint_operator.agent.run
+print(*compiled, sep="\\n")
+"""
+"""What an agent's start would have to compile."""
+
+
+def test_its_image_is_compiled(lab: None) -> None:
+    """Else most modules would be at each start: a layer keeps no fractions of a file's second."""
+    host = NamespacedHost("host-a")
+    agent_image.build(host)
+    run = ("podman", "run", "--rm", agent_image.IMAGE, "python3", "-c", COMPILED)
+    assert not host.exec(*run).stdout.strip()
 
 
 def start_without(host: NamespacedHost, *what: str, instead: tuple[str, ...] = ()) -> str:
