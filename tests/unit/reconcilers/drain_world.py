@@ -242,8 +242,8 @@ class World(Registration):
     def under_way(self, kind: str) -> list[dict[str, Any]]:
         return [each for each in self._kept(kind).values() if not each.get("status")]
 
-    def end(self, resource: dict[str, Any], *, well: bool = True) -> None:
-        """Let an operation come to its end."""
+    def end(self, resource: dict[str, Any], *, well: bool = True, dies: bool = False) -> None:
+        """Let an operation come to its end; a container may die of its restore."""
         ended = timestamp(self.tick())
         cause = "GhostFileTooLarge"
         if resource["kind"] == "ContainerCheckpoint":
@@ -252,7 +252,13 @@ class World(Registration):
                 cause = "ContainerNotRunning" if box else "ContainerNotFound"
             well = self._saves(resource, well)
         else:
-            well = self._restores(resource, well)
+            box = self.boxes.get(self.container_of(resource))
+            if box is None or not box.saved:
+                cause = "CheckpointMissing"
+            well = self._restores(resource, well or dies)
+            if box and well and dies:
+                self.stop(box)
+                well, cause = False, "DiedAfterRestore"
         reason = "Done" if well else cause
         conditions = [_condition("Ready", "True" if well else "False", reason)]
         if not well:

@@ -385,6 +385,39 @@ def test_a_failed_restore_is_named_and_tried_again_when_it_is_deleted(world: Wor
     assert world.told == {"a": "Restored"}
 
 
+def died(world: World) -> None:
+    """Have a container die of its restore."""
+    drained(world, "a")
+    world.ask(unschedulable=False)
+    world.turn()
+    world.end(world.under_way("ContainerRestore")[0], dies=True)
+    world.until_quiet()
+    assert world.drained() == ("False", "RestoreFailed")
+    assert "Start it afresh: podman start name-a" in world.condition["message"]
+
+
+def test_one_that_died_of_its_restore_is_not_safe(world: World) -> None:
+    died(world)
+    world.ask(unschedulable=True)
+    world.until_quiet()
+    assert world.told == {"a": "Gone"}
+    assert world.condition["message"] == "0 containers are safe; 1 gone meanwhile"
+    world.ask(unschedulable=False)
+    world.until_quiet()
+    assert world.told == {"a": "Gone"}
+    assert world.drained() == ("False", "NotDraining")
+
+
+@pytest.mark.parametrize("unschedulable", [True, False])
+def test_one_that_died_of_its_restore_is_let_go_with_it(world: World, unschedulable: bool) -> None:
+    died(world)
+    world.restores_.clear()
+    world.ask(unschedulable=unschedulable)
+    world.until_quiet()
+    assert world.told == {"a": "Gone"}
+    assert not world.restores_
+
+
 def test_a_deleted_checkpoint_does_not_lose_the_state(world: World) -> None:
     drained(world, "a")
     world.checkpoints_.clear()
@@ -964,9 +997,9 @@ class Histories(RuleBasedStateMachine):
         del self.world.checkpoints_[deleted["metadata"]["name"]]
 
     @precondition(lambda self: self.world.under_way("ContainerRestore"))
-    @rule(well=st.booleans())
-    def end_restore(self, well: bool) -> None:
-        self.world.end(self.world.under_way("ContainerRestore")[-1], well=well)
+    @rule(well=st.booleans(), dies=st.booleans())
+    def end_restore(self, well: bool, dies: bool) -> None:
+        self.world.end(self.world.under_way("ContainerRestore")[-1], well=well, dies=dies)
 
     @rule(container_id=IDS)
     def start(self, container_id: str) -> None:

@@ -34,6 +34,10 @@ from ..facts import Container
 _LABEL_LENGTH: Final = 63
 _DIGEST_LENGTH: Final = 10
 _NOTHING_TO_SAVE: Final = frozenset({Cause.CONTAINER_NOT_RUNNING, Cause.CONTAINER_NOT_FOUND})
+NOTHING_TO_RESTORE: Final = frozenset(
+    {Cause.DIED_AFTER_RESTORE, Cause.CHECKPOINT_STALE, Cause.CHECKPOINT_MISSING}
+)
+"""Why a restore fails whose state is no more: it ran on and ended, or was taken away."""
 _VALUES: Final = {"true": True, "false": False}
 
 

@@ -18,8 +18,10 @@ from .saving import begun
 from .view import (
     UNRESOLVED,
     View,
+    came_to_nothing,
     is_saved,
     is_to_be_taken_up,
+    nothing_left,
     removed,
     stopped,
     told,
@@ -68,10 +70,15 @@ def _saved(
     view: View, before: DrainedContainer, records: Sequence[DrainedContainer]
 ) -> DrainedContainer:
     """Return the record of a container whose state waits on the host."""
-    if restore := view.restore_of(before):
+    restore = view.restore_of(before)
+    lost = came_to_nothing(before, restore)
+    if restore:
         again = try_again("containerrestore", before.restore, before.namespace)
-        message = sentences(restore.message, again)
+        afresh = f"Start it afresh: podman start {before.name}"
+        message = sentences(restore.message, afresh if lost else again)
         return told(before, DrainState.RESTORE_FAILED, restore.reason, message)
+    if lost:
+        return nothing_left(before)
     return _to_be_restored(view, before, records)
 
 

@@ -20,8 +20,10 @@ from ..preflight import listed
 from .objects import checkpoint_name, namespace_of, wrong_options
 from .view import (
     View,
+    came_to_nothing,
     is_saved,
     is_to_be_taken_up,
+    nothing_left,
     opted_in,
     removed,
     stopped,
@@ -176,6 +178,8 @@ def _stands_still(
     if not is_saved(before, checkpoint, container):
         return stopped(before, checkpoint)
     restore = view.restore_of(before)
+    if came_to_nothing(before, restore):
+        return nothing_left(before)
     if restore and restore.failed:
         return told(before, DrainState.RESTORE_FAILED, restore.reason, restore.message)
     return told(before, DrainState.SAFE, Reason.CHECKPOINTED)

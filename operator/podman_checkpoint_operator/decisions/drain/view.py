@@ -14,7 +14,7 @@ from ..container_list import ListedContainer
 from ..facts import Container
 from ..failures import OperationFailed
 from ..preflight import listed
-from .objects import Made
+from .objects import NOTHING_TO_RESTORE, Made
 
 CHECKPOINT: Final = "checkpoint"
 """The value of the label by which a container opts in."""
@@ -118,6 +118,12 @@ def is_to_be_taken_up(record: DrainedContainer, checkpoint: Made | None) -> bool
     return checkpoint is None and record.state is DrainState.CHECKPOINTING
 
 
+def came_to_nothing(before: DrainedContainer, restore: Made | None) -> bool:
+    """Whether a restore has failed because what was saved is no more; it may be deleted since."""
+    failed = restore.failed if restore else before.state is DrainState.RESTORE_FAILED
+    return failed and (restore or before).reason in NOTHING_TO_RESTORE
+
+
 def under_way(view: View, before: DrainedContainer) -> DrainedContainer | None:
     """Return the record of a container that an operation of the drain is at work on."""
     restore, checkpoint = view.restore_of(before), view.checkpoint_of(before)
@@ -144,6 +150,12 @@ def stopped(before: DrainedContainer, checkpoint: Made | None) -> DrainedContain
         without = before.model_copy(update={"checkpoint": None})
         return told(without, DrainState.GONE, Reason.CONTAINER_STOPPED, message)
     message = f"Container {before.name} does not run any more, and no drain has saved its last run"
+    return told(before, DrainState.GONE, Reason.CONTAINER_STOPPED, message)
+
+
+def nothing_left(before: DrainedContainer) -> DrainedContainer:
+    """Return the record of a container whose restore came to nothing, and that is left so."""
+    message = f"Container {before.name} does not run, and has no state that could be restored"
     return told(before, DrainState.GONE, Reason.CONTAINER_STOPPED, message)
 
 
