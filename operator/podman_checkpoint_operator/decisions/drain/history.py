@@ -76,14 +76,15 @@ def superfluous(view: View, drain: DrainStatus, *, limit: int) -> list[Superfluo
             runs[container_id].append(run)
     found: list[Superfluous] = []
     for container_id, its_runs in runs.items():
-        for each in (run for run in its_runs if run.came_too_late and run.key not in asked_for):
+        too_late = [each for each in its_runs if each.came_too_late and each.key not in asked_for]
+        for each in too_late:
             found.extend(_resources(each))
-            its_runs.remove(each)
-        its_runs.sort(key=lambda each: each.ended_at, reverse=True)
+        kept = [each for each in its_runs if each not in too_late]
+        kept.sort(key=lambda each: each.ended_at, reverse=True)
         over = [
             each
-            for index, each in enumerate(its_runs)
-            if each.key not in asked_for and _is_over(view, container_id, each, its_runs[:index])
+            for index, each in enumerate(kept)
+            if each.key not in asked_for and _is_over(view, container_id, each, kept[:index])
         ]
         forgotten = container_id not in view.containers and container_id not in of_drain
         for each in over[0 if forgotten else limit :]:
