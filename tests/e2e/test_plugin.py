@@ -147,18 +147,19 @@ class TestTheWholeWay:
     def test_the_api_server_may_be_away(self, bench: Bench) -> None:
         words = ("create", "web", "--node", NOBODY, "--wait", "--name", "waiting")
         command = argv(PLUGIN, *words, f"--namespace={bench.prefix}")
-        waiting = subprocess.Popen(
-            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
         saved = bench.object("ContainerCheckpoint", "waiting")
-        wait_until(saved.exists, "the checkpoint")
-        try:
-            controlplane.API_SERVER.stop()
-        finally:
-            controlplane.up()
-        assert waiting.poll() is None
-        saved.delete()
-        said, _ = waiting.communicate(timeout=120)
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, env=environment(), text=True, **pipes) as waiting:
+            try:
+                wait_until(saved.exists, "the checkpoint")
+                controlplane.API_SERVER.stop()
+                controlplane.up()
+                assert waiting.poll() is None, waiting.communicate()[0]
+                saved.delete()
+                said, _ = waiting.communicate(timeout=120)
+            finally:
+                controlplane.up()
+                waiting.kill()
         assert "the API server does not answer; trying again" in said
         assert waiting.returncode == 1
         assert re.search('(not found|"waiting" was deleted)\n', said)

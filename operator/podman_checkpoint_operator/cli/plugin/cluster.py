@@ -29,6 +29,8 @@ _PATIENCE: Final = (10, 60)
 _WATCH_SECONDS: Final = 30
 """One request of a watch; after it the object is read anew, whatever was missed."""
 _GONE: Final = 410
+_BUSY: Final = 429
+"""Also what an API server says that has just been started, until its caches are filled."""
 
 
 class Cluster:
@@ -162,7 +164,7 @@ class Cluster:
             try:
                 yield from self._states(resource, name, min(left, _WATCH_SECONDS))
             except client.ApiException as refused:
-                if refused.status != _GONE and (refused.status or 0) < 500:
+                if refused.status not in (_GONE, _BUSY) and (refused.status or 0) < 500:
                     raise refusal(refused, resource) from refused
                 yield None
                 time.sleep(1)
