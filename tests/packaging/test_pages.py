@@ -17,6 +17,7 @@ from podman_checkpoint_operator.api.checkpoint import CheckpointSpec
 from podman_checkpoint_operator.api.restore import RestoreSpec
 from podman_checkpoint_operator.cli.plugin.options import Session
 from podman_checkpoint_operator.cli.plugin.program import plugin
+from tests.lab.helm import CHART
 from tests.lab.paths import CHECKOUT
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from podman_checkpoint_operator.api.common import SpecPart
 
-CHART: Final = CHECKOUT / "charts" / "podman-checkpoint-operator"
 PAGES: Final = [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md"), *CHART.glob("*.md")]
 SPECS: Final[dict[str, type[SpecPart]]] = {
     "ContainerCheckpoint": CheckpointSpec,

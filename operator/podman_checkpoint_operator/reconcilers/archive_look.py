@@ -9,7 +9,7 @@ from ..api.reasons import Reason
 from ..api.restore import ExistingContainer, RestoreSpec
 from ..decisions import pod_preflight
 from ..decisions import restore_preflight as preflight
-from ..decisions.archive_preflight import archive_checks, origin_check
+from ..decisions.archive_preflight import Saved, archive_checks, origin_check
 from ..decisions.facts import Host, Target
 from ..decisions.option_preflight import volume_checks
 from ..decisions.preflight import Check
@@ -61,20 +61,22 @@ class ArchiveLook:
         self._operation.progress(Reason.PREFLIGHT, f"Looking for what container {name} needs")
         host = self._machine.host()
         target = observe_target(self._podman, self._machine, manifest, self._spec)
-        checks = [*self._of_archive(state, manifest, host)]
+        description = saved(manifest)
+        checks = [*self._of_archive(state, manifest, description, host)]
         target, bind_checks = self._bind_mounts.look(manifest, target)
         if self._spec.existing_container is ExistingContainer.REPLACE:
             checks += map(self._tenant.check, self._replacement.plan(target))
             target = self._replacement.without_replaced(target, self._spec)
-        checks += self._of_target(manifest, target, name)
+        checks += self._of_target(manifest, description, target, name)
         checks += self._of_space(manifest, host)
         checks += bind_checks
         self._operation.check(checks)
         return sorted(set(manifest.volumes) - set(target.existing_volumes))
 
-    def _of_archive(self, state: ArchivedState, manifest: Manifest, host: Host) -> Iterator[Check]:
+    def _of_archive(
+        self, state: ArchivedState, manifest: Manifest, description: Saved, host: Host
+    ) -> Iterator[Check]:
         spec = self._spec
-        description = saved(manifest)
         yield self._tenant.check_label("the saved container", manifest.namespace)
         yield from option_checks(host, manifest, spec)
         yield origin_check(description, state.claim)
@@ -94,7 +96,9 @@ class ArchiveLook:
             saved=manifest.connections, wanted=spec.tcp_established or spec.tcp_close
         )
 
-    def _of_target(self, manifest: Manifest, target: Target, name: str) -> Iterator[Check]:
+    def _of_target(
+        self, manifest: Manifest, description: Saved, target: Target, name: str
+    ) -> Iterator[Check]:
         spec = self._spec
         yield from preflight.conflict_checks(target, name=name)
         yield from volume_checks(
@@ -103,9 +107,7 @@ class ArchiveLook:
             existing=target.existing_volumes,
             ignore_volumes=spec.ignore_volumes,
         )
-        yield from preflight.target_checks(
-            saved(manifest), target, ignore_volumes=spec.ignore_volumes
-        )
+        yield from preflight.target_checks(description, target, ignore_volumes=spec.ignore_volumes)
         yield from network_checks(
             manifest.endpoints,
             target.networks,

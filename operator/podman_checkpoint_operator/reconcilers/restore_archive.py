@@ -35,9 +35,7 @@ from .podman_port import (
 from .resource import StatusUnwritable
 from .restart_policy import RestartPolicies
 from .running import brought_up, identity, require_running
-from .target import (
-    Replacement,
-)
+from .target import Replacement
 from .verification import Verification
 
 
